@@ -9,11 +9,14 @@ from tests.support.table_rows import put_row
 from callmark.domain.deps import Deps
 from callmark.domain.persons import table_queries
 from callmark.domain.persons.erasing import MOST_SENT, STEP_BLOCKS, in_steps, lengths_of, ranges_of, shares_of
-from callmark.domain.persons.queries import PLACES, select_as_sent
+from callmark.domain.persons.queries import PLACES, lock_rows, select_as_sent
 from callmark.domain.persons.table_queries import SearchedTable
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import own_names
+
+NUMBER = PhoneNumber("4915112345678")
 
 
 def table_of(blocks: int, size: int) -> SearchedTable:
@@ -82,16 +85,9 @@ async def test_the_size_of_a_table_has_its_long_values(deps: Deps) -> None:
 def test_what_was_sent_is_shared_out_by_its_bytes_and_no_place_is_left_out() -> None:
     half = MOST_SENT // 2
     lengths = [(5, half), (6, half), (9, 1), (2_050, 9 * MOST_SENT), (2_051, half), (2_060, half + 1), (2_061, 1)]
-    inner = [range(9, 2_050), range(2_050, 2_051), range(2_051, 2_060)]
-    shares = shares_of(range(5_000), lengths, has_others=True)
-    assert shares == [range(9), *inner, range(2_060, 5_000)]
-    assert shares_of(range(7, 9), [], has_others=True) == [range(7, 9)]
-
-
-def test_where_nothing_else_is_searched_only_the_places_of_what_was_sent_are() -> None:
-    lengths = [(5, MOST_SENT), (6, 1), (8, 1)]
-    assert shares_of(range(5_000), lengths, has_others=False) == [range(5, 6), range(6, 9)]
-    assert shares_of(range(7, 9), [], has_others=False) == [range(7, 7)]
+    shares = shares_of(range(5_000), lengths)
+    assert shares == [range(9), range(9, 2_050), range(2_050, 2_051), range(2_051, 2_060), range(2_060, 5_000)]
+    assert shares_of(range(7, 9), []) == [range(7, 9)]
 
 
 async def test_a_step_has_few_bytes_however_well_they_are_compressed(deps: Deps) -> None:
@@ -114,3 +110,18 @@ async def test_a_step_has_few_bytes_however_well_they_are_compressed(deps: Deps)
     steps = [one async for one in in_steps(table, read, lengths_of(deps, table, None))]
     assert sum(map(len, steps)) == 9
     assert max(map(sum, steps)) <= MOST_SENT
+
+
+async def test_a_part_that_is_submitted_while_it_is_looked_for_is_found(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        await put_row(tx, "upload_part", deps.clock.now(), {"rows": f'["{NUMBER}"]'})
+        names = [one for one in await table_queries.select_names(tx) if one.of_table == "upload_part"]
+        (table,) = await table_queries.select_tables(tx, names)
+
+    async def find(places: range) -> int:
+        async with deps.db.transaction() as tx:
+            await tx.execute("UPDATE upload_part SET batch_id = batch_id")  # the row gets another place
+        async with deps.db.transaction() as tx:
+            return len(await lock_rows(tx, table, NUMBER, places))
+
+    assert sum([found async for found in in_steps(table, find, lengths_of(deps, table, NUMBER))]) == 1

@@ -291,19 +291,15 @@ def lengths_of(deps: Deps, table: SearchedTable, number: PhoneNumber | None) -> 
     return lengths
 
 
-def shares_of(places: range, lengths: Sequence[tuple[int, int]], *, has_others: bool) -> list[range]:
-    """The places in parts with at most `MOST_SENT` bytes, or one row: `lengths` are their rows, each with its bytes.
-
-    Unless other columns are searched too, from the first to the last of these rows: an empty part where there is none.
-    """
-    starts, size = [places.start if has_others or not lengths else lengths[0][0]], 0
+def shares_of(places: range, lengths: Sequence[tuple[int, int]]) -> list[range]:
+    """The places in parts with at most `MOST_SENT` bytes, or one row: `lengths` are their rows, each with its bytes."""
+    starts, size = [places.start], 0
     for at, length in lengths:
         if size and size + length > MOST_SENT:
             starts.append(at)
             size = 0
         size += length
-    stop = places.stop if has_others else lengths[-1][0] + 1 if lengths else places.start
-    return [range(*ends) for ends in pairwise([*starts, stop])]
+    return [range(*ends) for ends in pairwise([*starts, places.stop])]
 
 
 async def in_steps(
@@ -318,13 +314,12 @@ async def in_steps(
     while left:
         places, unknown = left.pop()
         try:
-            if unknown:
-                shares = shares_of(places, await unknown(places), has_others=table.has_others)
+            if unknown and len(shares := shares_of(places, await unknown(places))) > 1:
                 left += [(share, None) for share in reversed(shares)]
                 continue
             done = await do(places)
         except Unavailable as exc:
-            if len(places) <= 1 or not isinstance(exc.__cause__, TimeoutError):
+            if len(places) == 1 or not isinstance(exc.__cause__, TimeoutError):
                 raise
             log.info("person_step_halved", table=table.key, places=len(places))
             half = places.start + len(places) // 2

@@ -101,7 +101,7 @@ def _search(table: SearchedTable, more: str, end: str) -> LiteralString:
 
 def _has(table: SearchedTable, name: str, kind: str) -> str:
     if name == table.as_sent:
-        return f't."{name}"::text ~ ${4 if table.has_others else 3}::text'
+        return f't."{name}"::text ~ ${4 if _has_others(table) else 3}::text'
     if kind == "bytea":
         return f"position(convert_to($3::text, 'UTF8') IN t.\"{name}\") > 0"
     if (table.of_table, name) == ("audit_entry", "subject"):  # and what `masking.shortened` says
@@ -110,10 +110,15 @@ def _has(table: SearchedTable, name: str, kind: str) -> str:
     return f"strpos({text}, $3::text) > 0"
 
 
+def _has_others(table: SearchedTable) -> bool:
+    """Whether it has columns beside the one that is as it was sent."""
+    return any(name != table.as_sent for name in table.columns)
+
+
 def _wanted(table: SearchedTable, number: PhoneNumber) -> list[str]:
     """What `_has` looks for in the table's columns."""
     pattern = [coarse_pattern(number)] if table.as_sent else []
-    return [number, *pattern] if table.has_others else pattern
+    return [number, *pattern] if _has_others(table) else pattern
 
 
 def _region(table: SearchedTable) -> str:
@@ -137,7 +142,7 @@ async def select_digit_runs(tx: Tx, table: SearchedTable, places: range) -> set[
 
     Of that `numbers_in` finds it, among others.
     """
-    if not table.has_others:
+    if not _has_others(table):
         return set()
     texts = ", ".join(
         f"encode(t.\"{name}\", 'escape')" if kind == "bytea" else f't."{name}"::text'

@@ -68,11 +68,6 @@ class SearchedTable(Struct, frozen=True):
         return AS_SENT.get(self.of_table)
 
     @property
-    def has_others(self) -> bool:
-        """Whether it has columns beside that one."""
-        return any(name != self.as_sent for name in self.columns)
-
-    @property
     def first_member(self) -> str:
         """What each object in that column begins with, where it is a long list of them."""
         return LONG_LISTS.get(self.of_table, "")
