@@ -117,6 +117,23 @@ def test_an_alert_and_the_doctor_have_the_same_bound(case: tuple[str, float]) ->
     assert float(number) * 1024 ** int(exponent or 0) == bound
 
 
+def test_a_process_is_down_that_has_answered_whatever_its_job_is_called() -> None:
+    up, told = "up{job='%s',instance='a:9400'}", "callmark_build_info{job='%s',instance='a:9400'}"
+    values = {
+        up % "shop": "1x5 0x20",
+        told % "shop": "1x5 _x20",
+        up % "monitoring/callmark": "0x25",
+        up % "callmark-postgres-exporter": "0x25",
+    }
+    series = [{"series": name, "values": of} for name, of in values.items()]
+    down = 'group by (job) (ALERTS{alertname="CallmarkDown",alertstate="firing"})'
+    samples = [{"labels": f'{{job="{job}"}}', "value": 1} for job in ("monitoring/callmark", "shop")]
+    wanted = {"expr": down, "eval_time": "20m", "exp_samples": samples}
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": [wanted]}
+    said = promtool_says({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [test]})
+    assert not said, said
+
+
 def test_two_requests_that_fail_in_a_quiet_hour_are_no_outage() -> None:
     answered = {"200": "0+2x60", "503": "0x20 1x3 2x40"}  # a minute; four minutes lie between the two
     series = [
