@@ -239,7 +239,7 @@ async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_w
     assert "cut its last digits" in shown
     assert "Line 4: 12 is not a phone number" in shown
     assert "1 hour 2 hours 4 hours 8 hours" in shown
-    assert "None: all numbers have a country code AC (+247)" in shown
+    assert "There are none AC (+247)" in shown
     changed = {**fields_of(await alice.get(path)), "column-call_reason": "2"}
     warned = await alice.post(path, {**changed, "push": "on"})  # another mapping than the one that was shown
     assert warned.headers["location"] == path
