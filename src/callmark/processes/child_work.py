@@ -23,7 +23,7 @@ from callmark.kit.health import Health
 from callmark.kit.open_files import allow_many_files
 from callmark.kit.process_start import collect_garbage_rarely, import_without
 from callmark.kit.roles import PROCESS_KINDS
-from callmark.kit.settings import Settings, read_settings
+from callmark.kit.settings import Settings, read_handed_down
 from callmark.kit.tasks import ends_within, run_all
 from callmark.kit.telemetry import logs
 from callmark.kit.telemetry.process_metrics import name_process, watch_loop
@@ -70,7 +70,7 @@ def load(does: frozenset[str], roles: frozenset[str]) -> None:
 
 def work(args: argparse.Namespace) -> None:
     """Runs the process that `child` was asked for; exits 1 with one clear line when it cannot."""
-    settings = read_settings(_given(args.settings_fd))
+    settings = read_handed_down(_given(args.settings_fd))
     allow_many_files()
     name = f"{args.kind}-{args.index}"
     logs.set_up(settings.log_level, process=name)

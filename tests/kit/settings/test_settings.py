@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from callmark.kit.engines.data_directory import NothingRuns, read_installation
 from callmark.kit.errors import SetupError
 from callmark.kit.outbound.sender import sender_of
-from callmark.kit.settings import Secret, Settings, read_settings, to_environ
+from callmark.kit.settings import Secret, Settings, read_handed_down, read_settings, to_environ
 from callmark.kit.settings.in_force import SettingInForce, describe, settings_in_force
 from callmark.processes.commands import serve, settings_
 from callmark.processes.demo.command import demo_settings
@@ -67,7 +67,7 @@ def test_a_child_reads_the_same_settings(tmp_path: Path) -> None:
         bulk_deadline_s=1.5,
         public_url="https://calls.example",
     )
-    child = read_settings(to_environ(settings))
+    child = read_handed_down(to_environ(settings))
     assert to_environ(child) == to_environ(settings)
     assert (child.port, child.emulator, child.bulk_deadline_s, child.data) == (1234, True, 1.5, tmp_path)
 
@@ -151,7 +151,7 @@ def test_every_number_is_refused_with_the_bounds_that_it_has() -> None:
 def test_roles_have_one_spelling_and_are_handed_on() -> None:
     settings = read_settings({"CALLMARK_ROLES": "worker, api,"}, processes=3)
     assert (settings.roles, settings.chosen_roles) == ("api,worker", {"api", "worker"})
-    child = read_settings(to_environ(settings))
+    child = read_handed_down(to_environ(settings))
     assert (child.roles, child.processes) == ("api,worker", 3)
 
 

@@ -5,7 +5,15 @@ in `model`, one spelling in `addresses` and `paths`, what must fit together in `
 """
 
 from callmark.kit.settings.model import Settings, default_data_dir, demo_data_dir
-from callmark.kit.settings.reading import read_settings, to_environ
+from callmark.kit.settings.reading import read_handed_down, read_settings, to_environ
 from callmark.kit.settings.secret import Secret
 
-__all__ = ["Secret", "Settings", "default_data_dir", "demo_data_dir", "read_settings", "to_environ"]
+__all__ = [
+    "Secret",
+    "Settings",
+    "default_data_dir",
+    "demo_data_dir",
+    "read_handed_down",
+    "read_settings",
+    "to_environ",
+]

@@ -32,15 +32,26 @@ def read_settings(
     `defaults` are those of a command that has its own.
     `X_FILE` gives the value of `X` from a file. Raises SetupError that names the variable and what is wrong with it.
     """
-    source = os.environ if environ is None else environ
-    values: dict[str, Any] = {
-        name: text if name in _AS_IT_IS else text.strip()
-        for name, text in (
-            (variable.removeprefix(PREFIX).lower(), text)
-            for variable, text in source.items()
-            if variable.startswith(PREFIX) and variable not in OF_CLIENTS
-        )
+    given = _ours(os.environ if environ is None else environ)
+    trimmed = {name: text if name in _AS_IT_IS else text.strip() for name, text in given.items()}
+    return _made(trimmed, defaults or {}, overrides)
+
+
+def read_handed_down(environ: Mapping[str, str]) -> Settings:
+    """The settings of which `to_environ` made these variables: here a blank at the end of a path is a part of it."""
+    return _made(_ours(environ), {}, {})
+
+
+def _ours(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The variables that are for settings, by the names of these."""
+    return {
+        variable.removeprefix(PREFIX).lower(): text
+        for variable, text in environ.items()
+        if variable.startswith(PREFIX) and variable not in OF_CLIENTS
     }
+
+
+def _made(values: dict[str, Any], defaults: Mapping[str, object], overrides: Mapping[str, object]) -> Settings:
     known = Settings.__struct_fields__
     files = _read_files(values)
     for name, value in values.items():
@@ -50,7 +61,7 @@ def read_settings(
     values = {name: value for name, value in values.items() if value.strip() or not _is_unset_when_empty(name)}
     if (file := files.get(_READ_AGAIN)) and paths.is_kept(file):
         values[_READ_AGAIN] = Secret(values[_READ_AGAIN], file)
-    values = {**(defaults or {}), **values}
+    values = {**defaults, **values}
     values |= {
         name: str(value) if isinstance(value, Path) else value for name, value in overrides.items() if value is not None
     }
@@ -84,7 +95,7 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def to_environ(settings: Settings) -> dict[str, str]:
-    """The variables that make `read_settings` give the same settings in a child process."""
+    """The variables that make `read_handed_down` give the same settings in a child process."""
     values: dict[str, str] = {}
     for name in settings.__struct_fields__:
         value = getattr(settings, name)
