@@ -107,6 +107,13 @@ def test_a_name_is_compared_by_its_letters_and_digits_whether_all_are_ascii_or_n
         ('919900000001, "Your ""Gold""" ,', 'Your "Gold"'),
         ('919900000001,"Acme" Ltd,', "Acme Ltd"),
         ('"919900000001","A, B",19" rack', "A, B"),
+        ('"Doe, Jane",="919900000001",', '="919900000001"'),
+        ('"",="919900000001","x"', '="919900000001"'),
+        ('919900000001, ="12" ,"A, B"', '="12"'),
+        ('"919900000001",Gasthof "Krone",', 'Gasthof "Krone"'),
+        ('"919900000001",Gasthof ("Krone"),"x"', 'Gasthof ("Krone")'),
+        ('"919900000001","C:\\\\dir\\\\",', r"C:\\dir\\"),
+        ('"919900000001","\\\\\\\\srv\\\\x\\\\","say ""x"""', r"\\\\srv\\x\\"),
     ],
 )
 def test_a_mark_within_a_cell_is_doubled_or_behind_a_backslash(tmp_path: Path, row: str, reason: str) -> None:
@@ -122,6 +129,8 @@ def test_a_mark_within_a_cell_is_doubled_or_behind_a_backslash(tmp_path: Path, r
         '"919900000001","Your "Gold", card",',
         '919900000001,"Gold" or "Silver",',
         '"919900000001","Size 5", 6" and up",',
+        '"919900000001","Size 5", 6" and "up"",',
+        '"919900000001","Gold",19"',
         r'"919900000001","Your \"Gold\" card" Ltd,',
         r'"919900000001","Size 5\", 6" and \"up",',
     ],

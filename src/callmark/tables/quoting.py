@@ -19,11 +19,22 @@ class Forms(Struct, frozen=True):
 
     doubled: re.Pattern[str]
     """Marks are doubled, and there are none but in quoted cells."""
+    doubled_cell: re.Pattern[str]
     escaped: re.Pattern[str] | None
     """The same with a backslash before a mark."""
     escaped_cell: re.Pattern[str]
     plain: re.Pattern[str]
-    """No other form is likely: `5" pipe`, `"Acme" Ltd`. What ends like a quoted cell begins like one."""
+    """No other form is likely: `5" pipe`, `"Acme" Ltd`. What ends like a quoted cell begins like one.
+
+    Or it has whole pairs of marks around words, or behind a `=`: `Cafe "Mitte"`, `="4915112345678"`.
+    """
+
+    def ends_alike(self, row: str) -> bool:
+        """Whether the cells of a row end at the same places, be its marks doubled or behind a backslash."""
+        doubled, escaped = (
+            [found.span(1) for found in one.finditer(row)] for one in (self.doubled_cell, self.escaped_cell)
+        )
+        return doubled == escaped
 
     def unescaped(self, row: str) -> list[str] | None:
         """The cells of a row whose marks have a backslash before them; None if it is not clearly one."""
@@ -45,12 +56,16 @@ def forms(delimiter: str) -> Forms:
     escaped = rf'{blank}"(?:[^"\\]++|""|\\.)*+"{blank}'
     sure = rf'{blank}"(?:[^"\\]++|""|\\(?!"))*+"{bare}'
     unquoted = rf'{blank}(?:[^"{end} \r\n][^{end}\r\n]*+)?'
+    pair = rf'{bare}(?<=[ (=])"(?! )[^"{end}\r\n]++(?<! )"(?=[ ).{end}\r\n]|\Z)'
+    paired = rf'{blank}(?=[^"{end} \r\n])(?:{pair})+{bare}'
     return Forms(
         _rows(doubled, bare, end),
+        re.compile(rf"(?:^|{end})({doubled}|{bare})", re.DOTALL),
         _rows(escaped, bare, end) if delimiter != ESCAPE else None,
         re.compile(rf"(?:^|{end})({escaped}|{bare})", re.DOTALL),
         re.compile(
-            rf'(?:{unquoted}{end})*+(?:{unquoted}|{sure}(?:{end}(?:{sure}|{unquoted}(?<!")(?<!" )))*+)', re.DOTALL
+            rf'(?:{unquoted}{end})*+(?:{unquoted}|{sure}(?:{end}(?:{sure}|{paired}|{unquoted}(?<!")(?<!" )))*+)',
+            re.DOTALL,
         ),
     )
 

@@ -205,9 +205,10 @@ class _Reader:
     def _doubtful(self, cells: list[str], text: str) -> Line:
         """A row that `csv` could read and that has marks within its cells, or behind a backslash."""
         escaped = self._escaped_row()
-        if escaped and not self._forms.doubled.fullmatch(text):
+        is_doubled = self._forms.doubled.fullmatch(text) is not None
+        if escaped and not is_doubled:
             return self._whole(*escaped)
-        is_clear = not escaped and (self._forms.doubled.fullmatch(text) or self._forms.plain.fullmatch(text))
+        is_clear = self._forms.ends_alike(text) if escaped else is_doubled or self._forms.plain.fullmatch(text)
         return self._whole(cells, len(self._row), "" if is_clear else UNCLEAR)
 
     def _escaped_row(self) -> tuple[list[str], int] | None:
