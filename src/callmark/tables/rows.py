@@ -14,10 +14,11 @@ from itertools import islice
 from msgspec import Struct
 
 from callmark.tables.model import Line, LongRows, TableError
+from callmark.tables.phones import looks_like_phone
 from callmark.tables.quoting import ESCAPE, UNCLEAR, forms
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
-"""What is found out, or chosen by these names. Numbers and texts have commas, so of two alike the comma is the last."""
+"""What is found out, or chosen by these names. Of two that divide alike, the first here."""
 MOST_LINES = 1_000_000
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SEP = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
@@ -29,9 +30,9 @@ TOO_LONG = "a quoted cell here is too long to be read"
 _NUMBER = re.compile(r"\+?[0-9 ().\-/]{7,}")
 """What may be a phone number: in any country, so that no plan is needed."""
 _FEWEST_DIGITS = 7
-_LONGEST_NUMBER = 40
-_LOOKED_AT = 1_000
-"""Cells of a row in which a number is looked for, to find the delimiter."""
+_LONGEST_CELL = 500
+_MOST_CELLS = 200
+"""Cells of a row in which numbers are looked for to find the delimiter: to see whether one has any takes a while."""
 _DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./][0-9]{1,4}")
 
 
@@ -77,16 +78,20 @@ def first_beyond_ascii(lines: Iterable[Line]) -> str:
 
 
 def _delimiter(physical: list[str]) -> str:
-    """The one that divides most of the first rows into the same number of cells, more than one.
+    """The one that divides most of the first rows into the same number of cells, more than one; of several the widest.
 
-    Of several that divide rows, one that gives most of them a cell with a number comes first, because a list has some.
+    A list has numbers: where that one gives no cell with any, another that divides as many rows is taken if it gives
+    most of them one. That is never the comma, which stands within numbers and texts.
     """
     found = {one: list(islice(stream(physical, one), _SAMPLE_ROWS)) for one in DELIMITERS.values()}
     scores = {one: _evenness(sample) for one, sample in found.items()}
-    dividing = [one for one, (share, _) in scores.items() if share]
-    if not dividing[1:]:
-        return dividing[0] if dividing else ","
-    return max(dividing, key=lambda one: (_has_numbers(found[one]), *scores[one], one != ","))
+    best = max(scores, key=lambda one: scores[one])
+    share = scores[best][0]
+    others = [one for one in scores if share and scores[one][0] == share and one not in (best, ",")]
+    if not others or any(len(line.cells) > _MOST_CELLS for line in found[best]) or _with_number(found[best]):
+        return best
+    holding = [one for one in others if 2 * _with_number(found[one]) >= max(len(found[one]) - 1, 1)]
+    return max(holding, key=lambda one: scores[one], default=best)
 
 
 def _evenness(sample: list[Line]) -> tuple[float, int]:
@@ -96,12 +101,13 @@ def _evenness(sample: list[Line]) -> tuple[float, int]:
     return (count / len(sample), width) if width > 1 else (0.0, 1)
 
 
-def _has_numbers(sample: list[Line]) -> bool:
-    """Whether most rows have a cell that may be a phone number; one of them may be the header."""
-    count = sum(
-        any(len(cell) <= _LONGEST_NUMBER and _may_be_phone(cell) for cell in line.cells[:_LOOKED_AT]) for line in sample
-    )
-    return count > 0 and 2 * count >= len(sample) - 1
+def _with_number(sample: list[Line]) -> int:
+    """How many rows have a cell with a phone number, or several, in any spelling that is read."""
+    return sum(any(map(_has_number, line.cells[:_MOST_CELLS])) for line in sample)
+
+
+def _has_number(cell: str) -> bool:
+    return len(cell) <= _LONGEST_CELL and (_may_be_phone(cell) or looks_like_phone(cell))
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
