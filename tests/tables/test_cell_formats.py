@@ -94,9 +94,11 @@ def test_a_format_longer_than_any_number_gives_no_value(number_format: str) -> N
 @pytest.mark.parametrize(
     ("value", "number_format", "shown"),
     [
-        (0.5, "0%", "50%"),
-        (0.125, "0.0%", "12.5%"),
-        (12.1, "0.00", "12.10"),
+        (0.5, "0%", "0.5"),
+        (1, "0%", "1"),
+        (0.125, "0.0%", "0.125"),
+        (12.1, "0.00", "12.1"),
+        (12, "0.00", "12"),
         (12.345, "0.00", "12.345"),
         (12.5, "0", "12.5"),
         (12.5, "General", "12.5"),
@@ -107,7 +109,7 @@ def test_a_format_longer_than_any_number_gives_no_value(number_format: str) -> N
         (time(9, 59, 59, 600_000), "hh:mm", "10:00:00"),
     ],
 )
-def test_a_fraction_is_as_its_cell_shows_it_where_that_loses_nothing(
+def test_percentages_and_places_are_left_alone_and_times_are_to_the_second(
     value: object, number_format: str, shown: str
 ) -> None:
     (line,) = read_table(formatted(value, number_format), lambda _: 2).lines

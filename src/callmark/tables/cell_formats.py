@@ -1,4 +1,4 @@
-"""Numbers as the formats of their cells show them: a country code or a 0 is often in the format alone."""
+"""Whole numbers as the formats of their cells show them: a country code or a 0 is often in the format alone."""
 
 import operator
 import re
@@ -23,11 +23,8 @@ _SIGNS: Mapping[str, Callable[[int, int], bool]] = {
     "=": operator.eq,
     "<>": operator.ne,
 }
-_FRACTION = re.compile(r"0(?:\.(?P<places>0{1,9}))?(?P<percent>%?)")
 _LONGEST = 50
 """Characters of a part that adds some; a sheet can have millions of its cells."""
-_EXACT = 1_000_000
-"""Larger numbers that are not whole are shown as they are: no digits of a phone number may be lost."""
 _LONGEST_FORMAT = 255
 """Of Excel. A longer one is not read: each bracket would be followed to the end."""
 
@@ -108,14 +105,3 @@ def _sections(number_format: str) -> list[_Section]:
         else:
             last.add(token["quoted"] or token["escaped"] or token["symbol"] or token["plain"] or "")
     return found
-
-
-def fraction_as_shown(value: float, number_format: str) -> str:
-    """A number that is not whole as its cell shows it, where that says as much: 50%, 12.10; else its digits."""
-    found = _FRACTION.fullmatch(number_format)
-    places = len(found["places"] or "") if found else 0
-    if not found or (not places and not found["percent"]) or abs(value) > _EXACT:
-        return str(value)
-    factor = 100 if found["percent"] else 1
-    shown = f"{value * factor:.{places}f}"
-    return f"{shown}{found['percent']}" if float(shown) / factor == value else str(value)

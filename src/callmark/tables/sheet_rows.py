@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from importlib import import_module
 from typing import Any
 
-from callmark.tables.cell_formats import as_shown, fraction_as_shown
+from callmark.tables.cell_formats import as_shown
 from callmark.tables.model import TableError
 from callmark.tables.sheet_errors import NO_VALUE
 
@@ -123,9 +123,12 @@ class _Formats(dict[int, str]):
 
 
 def _value(value: object, formats: _Formats, style: int) -> object:
-    """What a cell holds: a number as it is shown, of a day that it shows without a time only the day."""
+    """What a cell holds: a whole number as it is shown, of a day that it shows without a time only the day.
+
+    Percentages and fixed places are left alone, whole or not: a column is read alike, and an id of 12.00 stays 12.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return as_shown(int(value), formats[style]) if value == value // 1 else fraction_as_shown(value, formats[style])
+        return as_shown(int(value), formats[style]) if value == value // 1 else value
     if not isinstance(value, datetime) or value.time() != time():
         return value
     return value if _OF_TIME.search(_NO_PART.sub("", formats[style])) else value.date()
