@@ -32,9 +32,26 @@ def test_a_signal_unwinds_it_and_is_what_it_ends_by(name: str) -> None:
     assert run(sys.executable, "-c", USUAL + RUN, name) == (-signal.Signals[name], "cleaned up\n", "")
 
 
-def test_one_that_comes_while_it_cleans_up_ends_it_at_once() -> None:
-    again = RUN.replace('print("cleaned up")', 'os.kill(os.getpid(), signal.SIGTERM); print("cleaned up")')
-    assert run(sys.executable, "-c", USUAL + again, "SIGTERM") == (-signal.SIGTERM, "", "")
+@pytest.mark.parametrize(
+    ("first", "second", "printed"),
+    [
+        ("SIGTERM", "SIGTERM", ""),
+        ("SIGHUP", "SIGHUP", "cleaned up\n"),  # of a terminal that closes: from its shell and from the system
+        ("SIGTERM", "SIGHUP", "cleaned up\n"),
+        ("SIGHUP", "SIGTERM", "cleaned up\n"),
+    ],
+)
+def test_only_a_second_sigterm_ends_it_while_it_cleans_up(first: str, second: str, printed: str) -> None:
+    again = RUN.replace('print("cleaned up")', f'os.kill(os.getpid(), signal.{second}); print("cleaned up")')
+    assert run(sys.executable, "-c", USUAL + again, first) == (-signal.Signals[first], printed, "")
+
+
+def test_both_at_once_are_one() -> None:
+    held = "signal.pthread_sigmask(signal.{}, [signal.SIGTERM, signal.SIGHUP])"
+    together = RUN.replace("    try:", f"    {held.format('SIG_BLOCK')}\n    try:")
+    together = together.replace("    finally:", f"        {held.format('SIG_UNBLOCK')}\n    finally:")
+    code, printed, said = run(sys.executable, "-c", USUAL + together, "SIGTERM", "SIGHUP")
+    assert (code, printed, said) == (-signal.SIGHUP, "cleaned up\n", "")
 
 
 def test_what_was_started_to_outlive_its_terminal_does() -> None:
