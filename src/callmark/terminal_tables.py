@@ -67,7 +67,7 @@ def _drawn(text: str) -> Text:
 
 
 def _lines(table: Table, width: int) -> list[str]:
-    console = Console(width=width, highlight=False)
+    console = Console(width=width, height=1, highlight=False)  # without a height Rich takes 80 columns at TERM=dumb
     with console.capture() as capture:
         console.print(table)
     return [_trimmed(line) for line in capture.get().splitlines()]

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from rich.cells import cell_len
 
-from callmark.terminal_tables import table_lines
+from callmark.terminal_tables import list_lines, table_lines
 
 ID, AT = "01a22eb4-afa7-76bc-a48e-686e3da1c5bc", "2026-11-30T23:05:23.111Z"
 EDGES = [
@@ -42,6 +42,12 @@ def test_every_word_is_whole_and_a_table_is_within_the_terminal(rows: list[dict[
         assert Counter(text) >= Counter("".join("".join(values).split())), width
         assert not any(line.endswith(" ") for line in lines)
         assert width < least or max(map(cell_len, lines)) <= width
+
+
+def test_a_terminal_that_can_do_nothing_has_its_width_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"TERM": "dumb", "FORCE_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert [line.split() for line in list_lines({"url": "x" * 200})] == [["url", "x" * 200]]
 
 
 def test_a_program_gets_a_line_for_each_row_however_long() -> None:
