@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from callmark.instants import LAST_MS
 from callmark.record_rules.characters import is_showable
-from callmark.record_rules.reasons import ReasonFault, has_forbidden, reason_fault
+from callmark.record_rules.reasons import LONGEST_REASON, SHORTEST_REASON, has_forbidden
 
 SHORTEST_LABEL_NAME, LONGEST_LABEL_NAME = 3, 40
 """Characters of a name, from the second generation on."""
@@ -50,7 +50,6 @@ class Fault(StrEnum):
 
 _STARTS_AT, _ENDS_AT = Field.STARTS_AT, Field.ENDS_AT
 """By name, because a member is slow to reach through its class and validation does it for every record."""
-_OF_REASON = {ReasonFault.LENGTH: Fault.REASON_LENGTH, ReasonFault.CHARACTERS: Fault.REASON_CHARACTERS}
 
 
 class Faulty(Exception):
@@ -153,14 +152,14 @@ def _check_characters(name: str) -> None:
 
 
 def call_reason(value: object) -> str | None:
-    """The reason; None if there is none."""
+    """The reason; None if there is none. Its length counts in code points."""
     if value is None:
         return None
     if not isinstance(value, str):
         raise Faulty(Field.CALL_REASON, Fault.INVALID)
-    fault = reason_fault(value)
-    if fault is not None:
-        raise Faulty(Field.CALL_REASON, _OF_REASON[fault])
+    if not SHORTEST_REASON <= len(value) <= LONGEST_REASON:
+        raise Faulty(Field.CALL_REASON, Fault.REASON_LENGTH)
+    _check_reason_characters(value)
     return value
 
 

@@ -1,7 +1,5 @@
 """The wording of call reasons: one rule for the library of reasons and for pushed records (contract, 10.1, D13)."""
 
-from enum import StrEnum
-
 from callmark.record_rules.characters import is_showable
 
 SHORTEST_REASON, LONGEST_REASON = 10, 100
@@ -9,20 +7,6 @@ FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/")
 """The 13 characters of contract 10.1; those of contract D52 are forbidden, too."""
 EDGE_IN_REASON = frozenset(".,- ")
 """What a call reason may hold, but neither begin nor end with."""
-
-
-class ReasonFault(StrEnum):
-    """What can be wrong with a call reason's wording; the value says it after the name of the field."""
-
-    LENGTH = "must be between 10 and 100 characters"
-    CHARACTERS = "contains characters that are not allowed"
-
-
-def reason_fault(text: str) -> ReasonFault | None:
-    """The first thing wrong with a call reason; its length counts in code points."""
-    if not SHORTEST_REASON <= len(text) <= LONGEST_REASON:
-        return ReasonFault.LENGTH
-    return ReasonFault.CHARACTERS if has_forbidden(text) else None
 
 
 def has_forbidden(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The library of call reasons; their wording is in `record_rules.reasons`."""
+"""The library of call reasons; their wording is as in pushed records."""
 
 from datetime import datetime
 
@@ -6,7 +6,9 @@ from msgspec import Struct
 
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.kit.errors import InvalidInput
-from callmark.record_rules.reasons import reason_fault
+from callmark.record_rules import fields
+from callmark.record_rules.fields import Faulty
+from callmark.record_rules.words import FAULT_WORDS
 
 
 class CallReason(Struct, frozen=True):
@@ -21,7 +23,8 @@ class CallReason(Struct, frozen=True):
 
 def library_text(text: str) -> str:
     """A call reason as the library keeps it. Raises InvalidInput."""
-    fault = reason_fault(text)
-    if fault is not None:
-        raise InvalidInput(f"call_reason {fault.value}", field="call_reason")
+    try:
+        fields.call_reason(text)
+    except Faulty as bad:
+        raise InvalidInput(f"call_reason {FAULT_WORDS[bad.fault]}", field="call_reason") from bad
     return text
