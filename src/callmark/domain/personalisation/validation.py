@@ -21,7 +21,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loos
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, RecordValues
 
-_CALLER, _RECEIVER, _STARTS_AT, _ENDS_AT = Field.CALLER, Field.RECEIVER, Field.STARTS_AT, Field.ENDS_AT
+_CALLER, _RECEIVER = Field.CALLER, Field.RECEIVER
 """By name, because a member is slow to reach through its class and validation does it for every record."""
 
 
@@ -86,9 +86,7 @@ def validate(record: RecordValues, rules: Rules, known: KnownLabels, now_ms: int
     least, empty_is_absent = rules.shortest_label_name, rules.empty_label_name_is_absent
     name = fields.label_name(record.label_name, least, empty_is_absent=empty_is_absent)
     reason = fields.call_reason(record.call_reason)
-    starts_at = fields.instant(record.starts_at, _STARTS_AT)
-    ends_at = fields.instant(record.ends_at, _ENDS_AT)
-    fields.check_window(starts_at, ends_at, now_ms)
+    starts_at, ends_at = fields.window(record.starts_at, record.ends_at, now_ms)
     shown = label.name if name is None else name
     return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))
 
