@@ -31,15 +31,14 @@ class Disk:
     Where nobody may mount one, it is a plain folder, and never full.
     """
 
-    def __init__(self, folder: Path, megabytes: int = DISK_MB) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._megabytes = megabytes
         self.can_be_full = False
 
     def mount(self) -> None:
         """Tries to; says in `can_be_full` whether it did."""
         with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError):
-            self._mount(["-t", "tmpfs", "-o", f"size={self._megabytes}m,mode=755", "tmpfs", str(self.folder)])
+            self._mount(["-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=755", "tmpfs", str(self.folder)])
             self.can_be_full = True
 
     def fill(self) -> None:
@@ -56,7 +55,7 @@ class Disk:
 
     def free(self) -> None:
         """As it was."""
-        self._mount(["-o", f"remount,size={self._megabytes}m", str(self.folder)])
+        self._mount(["-o", f"remount,size={DISK_MB}m", str(self.folder)])
 
     def unmount(self) -> None:
         """Everything on it is gone."""

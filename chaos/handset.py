@@ -25,8 +25,8 @@ class Handset:
         self.phone = phone
         self.token = token
         self.held: dict[str, dict[str, Any]] = {}
-        self.seen: dict[str, str] = {}
-        """Every record that it was ever sent, with its call reason."""
+        self.seen: set[str] = set()
+        """Every record that it was ever sent."""
         self.is_synced = False
         self._since = 0.0
         self._now_ms = now_ms
@@ -82,7 +82,7 @@ class Handset:
                     await self._sync(socket, None)
                 case "identity":
                     self.held[frame["id"]] = frame
-                    self.seen[frame["id"]] = frame["call_reason"]
+                    self.seen.add(frame["id"])
                     await _send(socket, {"type": "ack", "id": "a", "record": frame["record"]})
                 case "withdraw":
                     self.held.pop(frame["record"]["id"], None)

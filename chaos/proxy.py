@@ -12,8 +12,6 @@ class Weather(StrEnum):
     """What happens to bytes and connections."""
 
     CLEAR = "clear"
-    CUT = "cut"
-    """Open connections end by a reset, one after the other."""
     DELAY = "delay"
     """Every chunk comes later."""
     HALVE = "halve"

@@ -85,7 +85,7 @@ class Pushes:
     def _record(self, chance: random.Random, business: Business) -> dict[str, Any]:
         now = self._stage.clock.now_ms()
         return {
-            "caller_number": chance.choice(["918040770001", "918040770002", "918040770003"]),
+            "caller_number": chance.choice(CALLERS),
             "receiver_number": chance.choice(list(self._stage.handsets)),
             "label_id": business.labels["dynamic"],
             "dynamic_call_reason": f"Order {self._names.tag} {self._names.next()} is on its way",
@@ -98,7 +98,7 @@ class Pushes:
         records = [self._record(chance, business) for _ in range(1 if real_time else chance.randint(2, 8))]
         body = records[0] if real_time else {"call_records": records}
         path = f"/v2{business.path}/dynamic_call_record{'' if real_time else 's'}"
-        key = f"key-{self._names.tag}-{self._names.next()}" if chance.random() < 0.75 else ""
+        key = f"key-{self._names.tag}-{self._names.next()}" if chance.random() < WITH_A_KEY else ""
         return KeyedPush(business, key, path, body, real_time)
 
     async def _bulk(self, chance: random.Random) -> bool:

@@ -111,7 +111,7 @@ class Reading:
         """What handsets were sent and no batch names, and what was withdrawn."""
         self._records |= dict.fromkeys(self._load.pushes.take_cancelled(), self._stage.businesses[0])
         for handset in self._stage.handsets.values():
-            for record_id in handset.seen.keys() - self._known:
+            for record_id in handset.seen - self._known:
                 self._known.add(record_id)
                 self._records[record_id] = self._stage.businesses[0]
 

@@ -109,15 +109,6 @@ class Stage(Struct):
             found |= business.secrets
         return found
 
-    @property
-    def reasons(self) -> dict[str, dict[str, str]]:
-        """Of every record that a handset was sent: by call reason, the ids with their receivers."""
-        found: dict[str, dict[str, str]] = {}
-        for phone, handset in self.handsets.items():
-            for record_id, reason in handset.seen.items():
-                found.setdefault(reason, {})[record_id] = phone
-        return found
-
 
 @asynccontextmanager
 async def staged(folder: Path, hosts: int, keep: "Keep") -> AsyncGenerator[Stage]:
