@@ -113,8 +113,7 @@ class Webhooks:
         events, self._events = self._events, []
         for event in events:
             for hook in self._hooks[event.account]:
-                is_subscribed = event.kind in hook.kinds and event.number > hook.after
-                if is_subscribed and (hook.name, event.event_id) not in self._received:
+                if event.kind in hook.kinds and (hook.name, event.event_id) not in self._received:
                     says = f"never reached {hook.name}"
                     yield Violation(self.name, f"event {event.event_id}", says, [hook, event])
 

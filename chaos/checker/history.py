@@ -141,12 +141,11 @@ class EventsRead(Entry, frozen=True, kw_only=True, tag="events_read"):
 
 
 class Webhook(Entry, frozen=True, kw_only=True, tag="webhook"):
-    """A webhook subscribes to the account's events of `kinds` that come after `after`."""
+    """A webhook subscribes to the account's events of `kinds`."""
 
     account: str
     name: str
     kinds: list[str]
-    after: int = 0
 
 
 class Received(Entry, frozen=True, kw_only=True, tag="received"):
