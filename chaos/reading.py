@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable
 from time import monotonic
 from typing import Any
 
+from callmark.kit.tasks import results_of
 from chaos.api import Answer, Api, patiently
 from chaos.checker import history
 from chaos.leaks import LogSearch
@@ -44,12 +44,12 @@ class Reading:
         for business, batch_id in self._load.pushes.take_batches():
             self._batches[batch_id] = business
         self._find_records()
-        await self._all(
+        await results_of(
             [self._read_batch(business, batch_id) for batch_id, business in list(self._batches.items())]
             + [self._read_record(business, key) for key, business in list(self._records.items())]
         )
-        await self._all([self._read_events(business) for business in self._stage.businesses])
-        await self._all([self._read_audit(business) for business in self._stage.businesses])
+        await results_of([self._read_events(business) for business in self._stage.businesses])
+        await results_of([self._read_audit(business) for business in self._stage.businesses])
         for handset in self._stage.handsets.values():
             handset.drop_old()
             if handset.is_synced:
@@ -252,12 +252,6 @@ class Reading:
     async def _asked(self, of: Api | Business, path: str, **options: Any) -> Answer:
         async with self._gate:
             return await patiently(lambda: of.ask("GET", path, **options))
-
-    @staticmethod
-    async def _all(readings: Iterable[Awaitable[None]]) -> None:
-        for result in await asyncio.gather(*readings, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
 
 
 def _event(account: str, one: dict[str, Any]) -> history.Event:
