@@ -135,9 +135,18 @@ def sign_in(page: Page, email: str, password: str) -> None:
     page.wait_for_url(re.compile(r"/console(?!/sign-in$)"))
 
 
+def follow(link: Locator) -> None:
+    """Presses a link and waits for the page that it leads to: until then there is the page before."""
+    leads_to = link.get_attribute("href")
+    link.click()
+    link.page.wait_for_url(f"**{leads_to}")
+
+
 _SETTLED = """() => Promise.allSettled(document.getAnimations()
   .filter(one => one.effect.getComputedTiming().endTime !== Infinity).map(one => one.finished))"""
 """A colour on its way from one theme to the other is neither."""
+_AT_REST = "() => !document.querySelector('[aria-busy=true]')"
+"""What was pressed waits for its answer, paler than it will be."""
 _SEEN = f"""async () => {{
   await ({_SETTLED})();
   const tables = [...document.querySelectorAll(".table-responsive:has(.cs-table)")];
@@ -150,6 +159,7 @@ def fits(page: Page) -> tuple[str, str]:
     """Asserts that nothing sticks out sideways. What the page consists of, and its theme."""
     expect(page.locator("main")).to_be_visible()
     page.wait_for_load_state()
+    page.wait_for_function(_AT_REST)
     looks, theme, is_wide, is_cut = page.evaluate(_SEEN)
     assert not is_wide, f"{page.url} is wider than the screen"
     assert not is_cut, f"a table of {page.url} is wider than its card"

@@ -4,6 +4,7 @@ It has their scripts and style sheets, which a tab of a new context gets, parses
 its test did to it can be taken back, and if nothing else was asked of it: see `_PAGE` and `_CONTEXT`.
 """
 
+import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 Complain = Callable[[str, str], None]
 _MAY_REST = 4
+_LATENCY_MS = float(os.environ.get("PAGES_LATENCY_MS", "0"))
+"""How late each answer reaches a page. To look for tests that pass only because the platform is near."""
 _PRESSED_LATER = """{
   const rule = new CSSStyleSheet();
   rule.replaceSync("html { pointer-events: none }");
@@ -61,6 +64,8 @@ def opened(browser: Browser, base_url: str, complain: Complain) -> Tab:
     context = browser.new_context(base_url=base_url)
     context.add_init_script(_PRESSED_LATER)
     tab = Tab(context.new_page(), base_url, complain)
+    if _LATENCY_MS:
+        _hear_late(tab.page)
     tab.page.on("console", lambda message: tab.complain(message.type, message.text))
     tab.page.on("pageerror", lambda error: tab.complain("error", str(error)))
     _watch(tab)
@@ -105,6 +110,13 @@ def devtools(page: Page) -> Generator[Any]:
         yield session
     finally:
         session.detach()
+
+
+def _hear_late(page: Page) -> None:
+    session = BrowserContext.new_cdp_session(page.context, page)  # stays: what it asks for would end with it
+    session.send("Network.enable")
+    late = {"offline": False, "latency": _LATENCY_MS, "downloadThroughput": -1, "uploadThroughput": -1}
+    session.send("Network.emulateNetworkConditions", late)
 
 
 def _can_rest(tab: Tab) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 from tests.e2e.browsing import CALLER, stop_time
-from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at_in_both_themes
+from tests.e2e.console_browsing import ConsoleTabs, check_page, follow, looked_at_in_both_themes
 
 from callmark.surfaces.console import display_names
 
@@ -37,7 +37,7 @@ def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> 
     console.demo.http.put("/emulator/v1/sinks/shop", json={"status": 500, "body": "<h1>Broken</h1>"})
     page = console.signed_in("admin")
     make_webhook(page, f"{console.demo.http.base_url}/emulator/v1/sinks/shop?key=s%2fecret")
-    page.get_by_role("link", name="Test Webhook").click()
+    follow(page.get_by_role("link", name="Test Webhook"))
     check_page(page)
     page.get_by_role("button", name="Send test event").click()
     expect(page.get_by_text("the answer was 500")).to_be_visible()
@@ -93,7 +93,7 @@ def test_a_failed_event_is_sent_again_and_the_page_follows(console: ConsoleTabs)
 def set_hours(page: Page) -> None:
     """Sets the hours of the demo's configuration, with the preview of what receivers may choose."""
     page.get_by_role("link", name="Call Me Back").click()
-    page.get_by_role("link", name="Configurations").first.click()  # an empty list links them too
+    follow(page.get_by_role("link", name="Configurations").first)  # an empty list links them too
     check_page(page)
     page.get_by_role("link", name="Delivery default").first.click()
     page.get_by_label("Monday, opening 1, from").fill("10:00")
@@ -220,9 +220,9 @@ def ask_back(console: ConsoleTabs) -> str:
 
 def test_a_campaign_is_built_with_its_preview_and_made_live(console: ConsoleTabs) -> None:
     page = console.signed_in("admin")
-    page.get_by_role("link", name="User Feedback").click()
+    follow(page.get_by_role("link", name="User Feedback"))
     check_page(page)
-    page.get_by_role("link", name="Create campaign").click()
+    follow(page.get_by_role("link", name="Create campaign"))
     check_page(page)
     page.get_by_role("link", name="Questions").click()
     page.get_by_label("Feature set").select_option(index=1)

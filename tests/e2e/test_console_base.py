@@ -6,7 +6,15 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 from tests.e2e.browsing import stop_time
-from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, fits, looked_at_in_both_themes, sign_in
+from tests.e2e.console_browsing import (
+    PHONE,
+    ConsoleTabs,
+    check_page,
+    fits,
+    follow,
+    looked_at_in_both_themes,
+    sign_in,
+)
 
 
 def open_menu(page: Page, label: str) -> None:
@@ -18,7 +26,7 @@ def test_a_key_is_made_copied_saved_and_deleted(console: ConsoleTabs, tmp_path: 
     check_page(page)
     open_menu(page, "Manage this account")
     check_page(page)
-    page.get_by_role("link", name="Manage API Keys").click()
+    follow(page.get_by_role("link", name="Manage API Keys"))
     check_page(page)
     page.get_by_role("link", name="Create API Key").click()
     page.get_by_label("Key Name").fill("dialer")
@@ -76,9 +84,9 @@ def test_without_scripts_a_key_is_made_and_deleted_all_the_same(console: Console
 
 def test_an_invited_member_comes_in_by_the_mailed_link(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", account=1)
-    page.get_by_role("link", name="Members").click()
+    follow(page.get_by_role("link", name="Members"))
     check_page(page)
-    page.get_by_role("link", name="Invite Member").first.click()
+    follow(page.get_by_role("link", name="Invite Member").first)
     check_page(page)
     page.get_by_label("Email").fill("nina@borealis.example")
     page.get_by_label("Role").select_option(label="Admin of the whole account")

@@ -149,6 +149,7 @@ def test_an_apps_credential_is_copied_once(console: ConsoleTabs) -> None:
     page = console.signed_in("operator", "/console/operator/handset-apps/new")
     page.get_by_label("Name").fill("Ring for iOS")
     page.get_by_role("button", name="Create app").click()
+    expect(page.get_by_role("button", name="Copy credential")).to_be_visible()
     check_page(page)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy credential").click()
