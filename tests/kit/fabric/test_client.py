@@ -20,7 +20,6 @@ from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric.client import Attachment, Fabric
 from callmark.kit.fabric.fanout import Answer, Push
-from callmark.kit.fastpath.nats_client import SteadyClient
 from callmark.kit.ids import new_id
 
 SOON, ENOUGH = timedelta(milliseconds=150), timedelta(seconds=20)
@@ -205,23 +204,6 @@ async def test_acknowledgements_of_one_moment_whose_sender_has_gone_all_reach_th
 
     await until(noticed)
     assert {await late.next() for _ in range(3)} == {"record-0", "record-1", "record-2"}
-
-
-async def test_a_sender_of_an_older_version_gets_each_acknowledgement_on_the_reply_subject_of_its_push(
-    engines: Engines, installation: UUID, gateway: Fabric
-) -> None:
-    await attach_that_acknowledges(gateway, PHONE)
-    old: Any = SteadyClient()
-    await old.connect(engines.nats_url)
-    answer = await old.request(f"cm.{installation.hex}.handset.{PHONE}", b"x", old_style=True, timeout=20)
-    assert answer.data == b"+"
-    inbox = f"_CM.{new_id().hex}"
-    answers = await old.subscribe(f"{inbox}.p.>")
-    for key in ("r.1.2", "r.1.3"):
-        await old.publish(f"cm.{installation.hex}.handset.{PHONE}", b"x", reply=f"{inbox}.p.{key}")
-    come = [await answers.next_msg(timeout=20) for _ in range(2)]
-    assert [(one.subject, one.data) for one in come] == [(f"{inbox}.p.r.1.2", b"+"), (f"{inbox}.p.r.1.3", b"+")]
-    await old.close()
 
 
 async def test_a_record_pushed_again_while_it_waits_is_answered_once_and_the_first_waits_in_vain(

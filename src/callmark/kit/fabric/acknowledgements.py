@@ -1,7 +1,6 @@
 """Acknowledgements on their way from a gateway to the senders of pushes.
 
-What a process acknowledges in one turn of the event loop leaves in one message for each sender. A sender of an older
-version gets a message each; the name of its inbox tells.
+What a process acknowledges in one turn of the event loop leaves in one message for each sender.
 """
 
 import asyncio
@@ -19,16 +18,13 @@ MOST_TOGETHER = 2000
 KEPT_S = 5.0
 """How long what was sent is kept: longer than NATS takes to say that nobody listens."""
 
-_TOGETHER = "t"
-"""The last letter of the inbox of a sender that takes many at once; else it is a hexadecimal digit."""
-
 PROBES = "_CM.ready", "_INBOX.ready"
 """To publish to these, which nobody hears, shows whether answers may be published."""
 
 
 def new_inbox() -> str:
     """The name of a process's inbox, under which all answers to it come."""
-    return f"_CM.{new_id().hex}{_TOGETHER}"
+    return f"_CM.{new_id().hex}t"  # the letter: gateways of earlier versions answer others one by one
 
 
 def key_in(reply: str) -> str:
@@ -49,9 +45,6 @@ class Acknowledgements:
     def add(self, reply: str) -> None:
         """Takes the acknowledgement of a push along, by the push's reply subject."""
         sender, _, key = reply.partition(".p.")
-        if not sender.endswith(_TOGETHER):
-            self._publish(reply, b"+", f"{self._inbox}.a.{key}")
-            return
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._send)
         self._waiting.setdefault(sender, []).append(key)
@@ -70,9 +63,9 @@ class Acknowledgements:
         while next(iter(self._sent.values()))[0] < then:  # the newest, just sent, ends it
             del self._sent[next(iter(self._sent))]
 
-    def not_taken(self, kind: str, name: str) -> list[str]:
+    def not_taken(self, name: str) -> list[str]:
         """The keys of a message for which nobody listened, by the end of its reply subject."""
-        return [name] if kind == "a" else self._sent.pop(name, (0, list[str]()))[1]
+        return self._sent.pop(name, (0, list[str]()))[1]
 
 
 def keys_in(payload: bytes) -> list[str]:

@@ -242,11 +242,11 @@ class Fabric:
     def _answered(self, subject: str, _reply: str, payload: bytes | None) -> None:
         kind, _, key = subject[len(self._inbox) + 1 :].partition(".")
         if payload is not None:
-            self._acknowledged(keys_in(payload) if kind == "g" else [key])
+            self._acknowledged(keys_in(payload))
         elif kind == "p":
             self._fanouts.settle(key, Answer.NOT_CONNECTED)
         else:  # our gateway's acknowledgements found their sender gone
-            self._come_late(self._acknowledgements.not_taken(kind, key))
+            self._come_late(self._acknowledgements.not_taken(key))
 
     def _acknowledged(self, keys: Sequence[str]) -> None:
         self._come_late([key for key in keys if not self._fanouts.settle(key, Answer.ACKNOWLEDGED)])
