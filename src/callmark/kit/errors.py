@@ -38,11 +38,10 @@ def said(exc: BaseException) -> str:
 
 
 class AppError(Exception):
-    """Base of every error we raise on purpose. `permanent`: the same call cannot succeed later unchanged."""
+    """Base of every error we raise on purpose."""
 
     slug: ClassVar[str] = "internal-server-error"
     status: ClassVar[int] = 500
-    permanent: ClassVar[bool] = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -151,7 +150,6 @@ class RequestTimedOut(AppError):
 
     slug = "request-timeout"
     status = 408
-    permanent = False
 
     def __init__(self) -> None:
         super().__init__("the request took too long to arrive")
@@ -198,8 +196,6 @@ class Conflict(AppError):
 class StillRunning(Conflict):
     """The first request with this idempotency key is not answered yet; send the same again in a second."""
 
-    permanent = False
-
     def __init__(self) -> None:
         super().__init__("a request with this idempotency key is still running. please try again later.")
 
@@ -226,7 +222,6 @@ class TooManyRequests(AppError):
 
     slug = "too-many-requests"
     status = 429
-    permanent = False
 
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__("rate limit exceeded. please try again later.")
@@ -238,7 +233,6 @@ class Unavailable(AppError):
 
     slug = "service-unavailable"
     status = 503
-    permanent = False
 
     def __init__(self, reason: str) -> None:
         super().__init__("service unavailable. please try again later.")

@@ -42,8 +42,6 @@ _TEXTS = {
 class StirFault(AppError):
     """Change the request as `message_id` says; the texts are those of the standard."""
 
-    permanent = True
-
     def __init__(self, status: int, message_id: str, *variables: str) -> None:
         super().__init__(_TEXTS[message_id].replace("%1", " ".join(variables)))
         self.answer_status = status
