@@ -93,7 +93,8 @@ async def test_what_cannot_be_restored_here_says_why(engines: Engines, empty: st
 async def test_without_programs_that_fit_the_server_it_says_what_to_install(engines: Engines, tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"\(found: none\)\. Install callmark\[embedded\]"):
         await take_backup(engines.dsn, tmp_path / "b.tar", SystemClock(), programs=tmp_path)
-    older = next(found for found in postgres_candidates(None) if found.major < postgres_candidates(None)[0].major)
+    newest, *others = postgres_candidates(None)
+    older = next(found for found in others if found.major < newest.major)
     with pytest.raises(SetupError, match=rf"\(found: {older.major} in .*postgresql-client-"):
         await take_backup(engines.dsn, tmp_path / "b.tar", SystemClock(), programs=older.bin_dir)
     assert_empty(tmp_path)

@@ -34,16 +34,12 @@ class PostgresBinaries(Struct, frozen=True):
     origin: str
 
 
-def postgres_candidates(setting: Path | None) -> list[PostgresBinaries]:
+def postgres_candidates(setting: Path | None) -> Iterator[PostgresBinaries]:
     """All usable PostgreSQL installations, the preferred one first; only the setting's when it is given.
 
-    Raises SetupError when the setting names a directory without PostgreSQL.
+    The system's are asked for their versions once the wheel's were not the right ones. Raises SetupError when the
+    setting names a directory without PostgreSQL.
     """
-    return list(_preferred_first(setting))
-
-
-def _preferred_first(setting: Path | None) -> Iterator[PostgresBinaries]:
-    """As `postgres_candidates`; the system's are asked for their versions once the wheel's were not the right ones."""
     if setting is not None:
         found = _probe(setting, "CALLMARK_POSTGRES_BIN")
         if found is None:
@@ -60,7 +56,7 @@ def _preferred_first(setting: Path | None) -> Iterator[PostgresBinaries]:
 def choose_postgres(setting: Path | None, data_version: int | None) -> PostgresBinaries:
     """The installation for a data directory of PostgreSQL `data_version` (None: a new one). Raises SetupError."""
     candidates: list[PostgresBinaries] = []
-    for found in _preferred_first(setting):
+    for found in postgres_candidates(setting):
         if data_version in (None, found.major):
             return found
         candidates.append(found)
