@@ -160,7 +160,7 @@ async def move_clock(db: Database, fabric: Fabric, offset_by: timedelta, *, with
     await _confirmed(db, fabric, version, within)
 
 
-async def set_clock(db: Database, fabric: Fabric, offset: timedelta, *, within: timedelta = CONFIRM_WITHIN) -> None:
+async def set_clock(db: Database, fabric: Fabric, offset: timedelta) -> None:
     """As `move_clock`, to that offset from the real time."""
     async with db.transaction() as tx:
         version = await tx.fetchval(
@@ -168,7 +168,7 @@ async def set_clock(db: Database, fabric: Fabric, offset: timedelta, *, within: 
             " RETURNING clock_version",
             offset,
         )
-    await _confirmed(db, fabric, version, within)
+    await _confirmed(db, fabric, version, CONFIRM_WITHIN)
 
 
 async def clock_offset(db: Database) -> timedelta:
@@ -207,24 +207,14 @@ async def heartbeats(db: Database) -> list[Heartbeat]:
 async def heartbeats_of(tx: Tx) -> list[Heartbeat]:
     """As `heartbeats`, on a connection of the caller's."""
     rows = await tx.fetch(
-        "SELECT p.id, p.kind, p.started_at, p.heartbeat_at, p.clock_version >= i.clock_version AS is_on_time,"
+        "SELECT p.id, p.kind, p.started_at, p.heartbeat_at AS at, p.clock_version >= i.clock_version AS is_on_time,"
         " p.heartbeat_at > clock_timestamp() - $3::interval AS is_alive"
         f" FROM process p, installation i WHERE {_BEAT_SINCE} ORDER BY p.kind, p.started_at, p.id",
         FORGOTTEN_AFTER,
         TRUSTED_WITHIN,
         DEAD_AFTER,
     )
-    return [
-        Heartbeat(
-            row["id"],
-            row["kind"],
-            row["started_at"],
-            row["heartbeat_at"],
-            row["is_alive"],
-            row["is_on_time"],
-        )
-        for row in rows
-    ]
+    return [Heartbeat(**row) for row in rows]
 
 
 async def connected_kinds(tx: Tx) -> list[str]:

@@ -24,10 +24,10 @@ def open_log(data: DataDirectory, engine: str) -> IO[bytes]:
     return _path(data, engine).open("ab")  # the engine inherits it open; the directory (0700) stays ours
 
 
-def tail(data: DataDirectory, engine: str, size: int = 2000) -> str:
-    """The end of an engine's log, for the message that says why it did not start."""
+def tail(data: DataDirectory, engine: str) -> str:
+    """The last 2000 bytes of an engine's log, for the message that says why it did not start."""
     with _path(data, engine).open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
         return file.read().decode(errors="replace").strip()
 
 
