@@ -235,7 +235,7 @@ async def test_a_lock_that_is_not_to_be_had_is_named_and_the_migration_can_be_ru
 
 
 async def test_the_new_code_runs_before_and_while_the_last_steps_do(empty: str, engines: Engines) -> None:
-    await migrated_to(empty, 18)
+    await migrated_to(empty, 21)
     await migrate(empty, SystemClock(), phase="pre")
     settings = read_settings({}, postgres_dsn=empty, nats_url=engines.nats_url, secret_key=SECRET_KEY)
 

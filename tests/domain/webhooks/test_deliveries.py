@@ -21,9 +21,6 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, NotFound
-from callmark.kit.ids import new_id
-from callmark.kit.postgres import migrate
-from callmark.kit.postgres.database import own_names
 
 
 @pytest.fixture
@@ -260,24 +257,3 @@ async def test_an_event_is_shown_and_sent_again_until_thirty_days_after_it_to_th
     for use in (deliveries.delivery_details, partial(deliveries.resend, by=ALICE)):
         with pytest.raises(NotFound):
             await use(stage.deps, stage.account_id, delivery.id)
-
-
-MIGRATIONS = {step.name: step.sql for step in migrate.migrations()}
-OLD_INSERT = """
-INSERT INTO event (account_id, number, id, event_type, created_at, body) VALUES ($1, 1000, $2, 'cmb', $3, '{}')
-"""
-
-
-async def test_an_event_is_delivered_once_before_and_after_the_trigger_of_earlier_versions_goes(stage: Stage) -> None:
-    await stage.webhook("https://example.com")
-    made = MIGRATIONS["add_events_and_webhooks"]
-    trigger = made[made.index("CREATE FUNCTION deliver_event") : made.index("-- the installation's secret key")]
-    async with stage.deps.db.connection() as tx:
-        await tx.execute(own_names(trigger))
-        await tx.execute(OLD_INSERT, stage.account_id, new_id(), stage.deps.clock.now())  # by old code, beside ours
-    await stage.append()
-    assert sorted(one.event_number or 0 for one in await stage.log()) == [1, 1000]
-    async with stage.deps.db.connection() as tx:
-        await tx.execute(own_names(MIGRATIONS["drop_delivering_trigger"]))
-    await stage.append()
-    assert sorted(one.event_number or 0 for one in await stage.log()) == [1, 2, 1000]

@@ -51,19 +51,17 @@ async def insert_event(
 
 
 async def insert_deliveries(tx: Tx, event: Event, traceparent: str | None) -> None:
-    """Makes the deliveries of an event that has none, in the transaction that appended it, and their webhooks due.
+    """Makes the deliveries of an event, in the transaction that appended it, and their webhooks due.
 
-    It has some where a trigger of an earlier version made them (docs/decisions/0029-one-lease-engine.md). The queue
-    rows are locked, in order of id, so that a worker that finds nothing left to do for a webhook and gives it back
-    either sees the new delivery or is seen by us: what counts is `due_at` as the lock finds it, not as the statement
-    began. The attempts continue the trace `traceparent`.
+    The queue rows are locked, in order of id, so that a worker that finds nothing left to do for a webhook and gives it
+    back either sees the new delivery or is seen by us: what counts is `due_at` as the lock finds it, not as the
+    statement began. The attempts continue the trace `traceparent`.
     """
     await tx.execute(
         """
         WITH subscribed AS MATERIALIZED (
           SELECT q.webhook_id, q.due_at FROM webhook w JOIN webhook_queue q ON q.webhook_id = w.id
           WHERE w.account_id = $1 AND w.deleted_at IS NULL AND $3 = ANY (w.event_types)
-            AND NOT EXISTS (SELECT FROM delivery d WHERE d.event_id = $2 AND d.created_at = $5)
           ORDER BY q.webhook_id FOR NO KEY UPDATE OF q
         ), made AS (
           INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, event_number, created_at, state)
