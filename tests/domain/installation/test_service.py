@@ -105,7 +105,6 @@ async def test_a_worker_that_holds_a_webhook_already_sends_nothing_either(stage:
         assert claimed.row["webhook_id"] == webhook.id
         await renewed(stage.deps)
         await worker.dispatcher.work.run(claimed)
-        assert worker.dispatcher.made == 0
         assert there.requests == []
 
 

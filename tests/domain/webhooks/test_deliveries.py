@@ -11,6 +11,7 @@ import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.support.factories import ALICE
 from tests.support.fake_clock import FakeClock
+from tests.support.written_mails import written_mails
 
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
@@ -56,7 +57,7 @@ async def test_a_test_is_one_attempt_whose_result_is_there_at_once(stage: Stage,
     assert [(one.is_test, one.attempt_count) for one in await stage.log()] == [(True, 1)] * 2
     logged = await deliveries.delivery_details(stage.deps, stage.account_id, found[0].delivery.id)
     assert logged == found[0]
-    assert stage.mails.sent == []
+    assert await written_mails(stage.deps) == []
 
 
 async def test_a_test_goes_to_a_paused_webhook_and_cannot_be_resent(stage: Stage) -> None:

@@ -1,8 +1,6 @@
 """Use cases of alerts: send them to the recipients that have chosen them."""
 
-from datetime import datetime
 from functools import partial
-from typing import Protocol
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import links, model, queries
@@ -18,21 +16,13 @@ from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.secret_key import current_key, marked_key
 
 
-class Enqueue(Protocol):
-    """Queues a mail in the transaction (`mail.service.enqueue`)."""
-
-    async def __call__(self, tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
-        """The mail will be sent once the transaction is committed."""
-        ...
-
-
-async def tell(tx: Transaction, deps: Deps, alert: Alert, enqueue: Enqueue = mail.enqueue) -> None:
+async def tell(tx: Transaction, deps: Deps, alert: Alert) -> None:
     """Queues the alert for everyone who gets this kind; it goes out once the transaction is committed."""
     account = await accounts.get_account_in(tx, alert.account_id)
     recipients = [one for one in await list_in(tx, alert.account_id) if one.takes(alert.kind)]
     for to, footer in (await _addresses(tx, deps, alert, account.name, recipients)).items():
         text, page = letters.letter(deps, alert.lines, alert.links, footer)
-        await enqueue(tx, to=to, subject=alert.subject, text=text, html=page, now=deps.clock.now())
+        await mail.enqueue(tx, to=to, subject=alert.subject, text=text, html=page, now=deps.clock.now())
     channels = [one for one in recipients if one.kind is RecipientKind.CHANNEL]
     for one in channels:
         body = model.post_body(alert, account.name, deps.clock.now())

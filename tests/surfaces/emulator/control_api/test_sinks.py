@@ -217,14 +217,14 @@ async def test_the_whole_schedule_is_driven_against_a_sink_and_ends_in_a_mail(
     async with Outbound(LOOPBACK, patience=ENOUGH) as outbound:
         for pause in (timedelta(), *SCHEDULE):
             clock.advance(pause)
-            assert await DeliveryWorker(deps, Dispatcher(deps, outbound, mail.enqueue)).run_due() == 1
+            assert await DeliveryWorker(deps, Dispatcher(deps, outbound)).run_due() == 1
         (delivery,) = await deliveries.list_deliveries(deps, account.id)
         assert delivery.state is DeliveryState.FAILED
         (told,) = (await emulator.http.get("/emulator/v1/mails")).json()
         assert (told["to"], str(event.id) in told["text"]) == (alice, True)
         await put(emulator, "orders", status=204)
         await deliveries.resend(deps, account.id, delivery.id, by=ALICE)
-        assert await DeliveryWorker(deps, Dispatcher(deps, outbound, mail.enqueue)).run_due() == 1
+        assert await DeliveryWorker(deps, Dispatcher(deps, outbound)).run_due() == 1
     came = await requests(emulator, "orders")
     assert len(came) == 9
     assert {request["headers"]["webhook-id"] for request in came} == {str(event.id)}
@@ -274,7 +274,7 @@ async def test_a_reset_forgets_mails_sinks_and_what_webhooks_were_sent(deps: Dep
             await events.append(tx, account, EventType.CALL_ME_BACK, {}, deps.clock.now())
             await mail.enqueue(tx, to="a@b.example", subject="s", text="t", html="h", now=deps.clock.now())
         async with Outbound(LOOPBACK, patience=ENOUGH) as outbound:
-            assert await DeliveryWorker(emulator.deps, Dispatcher(emulator.deps, outbound, mail.enqueue)).run_due() == 1
+            assert await DeliveryWorker(emulator.deps, Dispatcher(emulator.deps, outbound)).run_due() == 1
         async with deps.db.connection() as tx:  # as the platform pauses one that has failed for five days
             await tx.execute("UPDATE webhook SET paused_at = $1, paused_for_failing = true", deps.clock.now())
             await tx.execute("UPDATE webhook_queue SET is_paused = true")

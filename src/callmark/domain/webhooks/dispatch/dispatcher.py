@@ -16,7 +16,6 @@ from time import perf_counter
 import structlog
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.alerts.service import Enqueue
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, DeliveryId, WebhookId
 from callmark.domain.webhooks import signing
@@ -138,17 +137,14 @@ class _Attention:
 
 
 class Dispatcher:
-    """Attends to webhooks. `enqueue` takes the mails about deliveries that have failed and are not tried again."""
+    """Attends to webhooks."""
 
-    def __init__(self, deps: Deps, outbound: Outbound, enqueue: Enqueue, *, most_held: int = MOST_DUE_HELD) -> None:
+    def __init__(self, deps: Deps, outbound: Outbound, *, most_held: int = MOST_DUE_HELD) -> None:
         self._deps = deps
-        self._enqueue = enqueue
         self._outbound = outbound
         self._opener = signing.opener(deps.settings)
         self._most_held = most_held
         self._held: set[_Attention] = set()
-        self.made = 0
-        """Attempts whose result is written."""
 
     @property
     def work(self) -> Work:
@@ -256,7 +252,6 @@ class Dispatcher:
             await self._record(EndedAttempt(due, made.attempt, made.verdict, self._deps.clock.now()))
             result = made.verdict.state.value
             metrics.count_attempt(made.attempt, made.verdict.state)
-            self.made += 1
             if made.verdict.state is not DeliveryState.SUCCESS and has_failed_for_long(
                 due.failing_since, self._deps.clock.now()
             ):
@@ -275,7 +270,7 @@ class Dispatcher:
         for left in reversed(range(_RECORD_TRIES)):
             try:
                 if ended.verdict.state is DeliveryState.FAILED:
-                    await failures.record_and_tell(self._deps, ended, self._enqueue)
+                    await failures.record_and_tell(self._deps, ended)
                 else:
                     await self._deps.gather(recording.record, [ended])
             except Unavailable:

@@ -3,7 +3,6 @@
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import service as alerts
 from callmark.domain.alerts.model import Alert, AlertKind
-from callmark.domain.alerts.service import Enqueue
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
@@ -11,7 +10,7 @@ from callmark.domain.webhooks.model import address_in_mails
 from callmark.instants import iso_ms
 
 
-async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> None:
+async def record_and_tell(deps: Deps, ended: EndedAttempt) -> None:
     """Writes a last failed attempt and queues the mails about it, in one transaction; one mail per delivery, once."""
     async with deps.db.transaction() as tx:
         await recording.record_within(tx, [ended])
@@ -25,7 +24,7 @@ async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> 
             _lines(deps, ended, account.name),
             _links(deps, ended),
         )
-        await alerts.tell(tx, deps, alert, enqueue)
+        await alerts.tell(tx, deps, alert)
 
 
 def _lines(deps: Deps, ended: EndedAttempt, account_name: str) -> list[str]:

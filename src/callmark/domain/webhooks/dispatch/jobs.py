@@ -1,7 +1,6 @@
 """What workers do for webhooks: dispatch, and forget secrets of deleted ones."""
 
 from callmark.domain.deps import Deps
-from callmark.domain.mail import service as mail
 from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.kit.outbound.client import Outbound
@@ -16,7 +15,7 @@ def check(deps: Deps) -> None:
 
 def deliveries(deps: Deps, outbound: Outbound) -> Work:
     """The work of delivering events to webhooks."""
-    return Dispatcher(deps, outbound, mail.enqueue).work
+    return Dispatcher(deps, outbound).work
 
 
 async def forget_deleted_secrets(deps: Deps) -> None:
