@@ -252,17 +252,15 @@ def rotated(secrets: Secrets, sealed: bytes, until: datetime, now: datetime) -> 
     return Secrets(sealed, old)
 
 
-def next_attempt_at(
-    failed_at: datetime, failures: int, schedule: Sequence[timedelta] = SCHEDULE, asked: timedelta = timedelta()
-) -> datetime | None:
+def next_attempt_at(failed_at: datetime, failures: int, asked: timedelta = timedelta()) -> datetime | None:
     """When to try again after failure number `failures` (from 1) at `failed_at`; None when the schedule is spent.
 
     A receiver may have `asked` for a pause: it delays the attempt to at most twice the planned pause and never brings
     it forward (contract D43b). Source: Verified Business APIs, "Automatic Retries".
     """
-    if failures > len(schedule):
+    if failures > len(SCHEDULE):
         return None
-    planned = schedule[failures - 1]
+    planned = SCHEDULE[failures - 1]
     return failed_at + min(max(planned, asked), 2 * planned)
 
 

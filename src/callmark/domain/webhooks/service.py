@@ -25,7 +25,7 @@ from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.work_names import WorkName
 from callmark.kit.changes import carried_out
 from callmark.kit.choices import SetChange, chosen
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.outbound.client import allowed_networks
 from callmark.kit.outbound.signed_posts import shown_secret
@@ -34,6 +34,8 @@ from callmark.kit.postgres.database import Transaction, Tx
 from callmark.kit.text import kept_or
 
 log = structlog.get_logger(__name__)
+
+UNKNOWN = "no webhook with this id in this account"
 
 
 class NewSecret(Struct, frozen=True):
@@ -254,7 +256,4 @@ def _facts(webhook: Webhook) -> dict[str, object]:
 
 
 def _only(webhooks: Collection[Webhook], webhook_id: WebhookId) -> Webhook:
-    for webhook in webhooks:
-        if webhook.id == webhook_id:
-            return webhook
-    raise NotFound("no webhook with this id in this account")
+    return found(next((one for one in webhooks if one.id == webhook_id), None), UNKNOWN)

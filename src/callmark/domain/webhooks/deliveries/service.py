@@ -30,7 +30,7 @@ from callmark.domain.webhooks.model import (
     Webhook,
 )
 from callmark.domain.work_names import WorkName
-from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.installation import held_since
 from callmark.kit.outbound.client import Outbound, allowed_networks
@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 __all__ = ["DeliveryFilter"]
 
 _RECOVERED_AT_ONCE = 2000
+_UNKNOWN = "no delivery with this id in this account"
 
 
 async def list_deliveries(
@@ -61,7 +62,8 @@ async def delivery_details(deps: Deps, account_id: AccountId, delivery_id: Deliv
     """A delivery with the body it sends and its attempts, oldest first. Raises NotFound."""
     async with deps.db.connection() as tx:
         oldest = oldest_shown(deps.clock.now())
-        delivery, body = _found(await delivery_queries.select_delivery(tx, account_id, delivery_id, oldest))
+        row = await delivery_queries.select_delivery(tx, account_id, delivery_id, oldest)
+        delivery, body = found(row, _UNKNOWN)
         return DeliveryDetails(delivery, body, await delivery_queries.select_attempts(tx, delivery))
 
 
@@ -91,8 +93,7 @@ async def send_test(
             return await send_test(deps, account_id, webhook_id, kind, by=by, outbound=opened)
     async with deps.db.connection() as tx:
         to, is_held = await queries.select_configuration(tx, account_id, webhook_id), await held_since(tx)
-    if to is None:
-        raise NotFound("no webhook with this id in this account")
+    to = found(to, webhooks.UNKNOWN)
     if is_held:
         raise Conflict("this installation is a copy that sends nothing until its operator releases it")
     due = _sample(to, kind, deps.clock.now())
@@ -119,7 +120,8 @@ async def resend(deps: Deps, account_id: AccountId, delivery_id: DeliveryId, *, 
     """
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        delivery, body = _found(await delivery_queries.select_delivery(tx, account_id, delivery_id, oldest_shown(now)))
+        row = await delivery_queries.select_delivery(tx, account_id, delivery_id, oldest_shown(now))
+        delivery, body = found(row, _UNKNOWN)
         if delivery.is_test:
             raise Conflict("test deliveries cannot be resent; send another test instead")
         to = await queries.select_configuration(tx, account_id, delivery.webhook_id)
@@ -154,13 +156,13 @@ async def recover(
     are written in a transaction. Safe to repeat: what waits again is not counted. Raises NotFound.
     """
     webhook = await webhooks.get_webhook(deps, account_id, webhook_id)
-    found, count = await _recoverable(deps, webhook, since), 0
-    after = (found.oldest_at, delivery_queries.NO_ID) if found.oldest_at else None
-    while after and found.newest_at:  # in parts, so that none holds rows for long; each begins after the one before
+    those, count = await _recoverable(deps, webhook, since), 0
+    after = (those.oldest_at, delivery_queries.NO_ID) if those.oldest_at else None
+    while after and those.newest_at:  # in parts, so that none holds rows for long; each begins after the one before
         async with deps.db.transaction() as tx:
             now = deps.clock.now()
             part = await delivery_queries.lock_recoverable(
-                tx, webhook_id, after, found.newest_at, webhook.event_types, at_once
+                tx, webhook_id, after, those.newest_at, webhook.event_types, at_once
             )
             if part:
                 count += await delivery_queries.reopen(tx, part, now)
@@ -216,12 +218,6 @@ def _sample(to: Configuration, kind: EventType, now: datetime) -> DueDelivery:
     event_id = EventId(random_uuid())
     body = envelope(event_id, to.account_id, kind, now, samples.payload(kind, now))
     return DueDelivery(DeliveryId(new_id()), now, event_id, 0, 0, body.encode(), to)
-
-
-def _found(found: tuple[Delivery, str] | None) -> tuple[Delivery, str]:
-    if found is None:
-        raise NotFound("no delivery with this id in this account")
-    return found
 
 
 def page_after(page: Sequence[Delivery]) -> tuple[datetime, UUID] | None:
