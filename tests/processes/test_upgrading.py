@@ -156,6 +156,32 @@ async def test_a_migration_beside_the_earlier_version_blocks_and_loses_nothing(e
         await old.check(tx)
 
 
+async def test_secrets_and_push_tokens_of_what_ended_long_ago_go_with_a_step(empty: str) -> None:
+    await migrated_to(empty, 55)
+    old = OldPlatform(empty)
+    async with connect(empty) as tx:
+        await old.begin(tx)
+        await tx.execute("UPDATE webhook SET deleted_at = now()")
+        await tx.execute("INSERT INTO periodic_job (name, due_at) VALUES ('deleted_webhooks', now()), ('sweep', now())")
+        await tx.execute(
+            "INSERT INTO handset_app (id, name, credential_sha256, created_at) VALUES ($1, 'Ring app', '', now())",
+            old.account,
+        )
+        await tx.execute(
+            "INSERT INTO registration (phone_number, generation, app_id, os, app_version, registered_at, token_sha256,"
+            " forgotten_at, push_service, push_token) VALUES"
+            " ('919900001234', 1, $1, 'ios', '1', now(), NULL, now(), 'fcm', 'gone'),"
+            " ('919900001235', 1, $1, 'ios', '1', now(), 'live', NULL, 'fcm', 'kept')",
+            old.account,
+        )
+        await migrate(empty, SystemClock())
+        assert await tx.fetchval("SELECT sealed_secret FROM webhook") == b""
+        assert await tx.fetchval("SELECT array_agg(name) FROM periodic_job") == ["sweep"]
+        assert await tx.fetchval("SELECT array_agg(push_token) FROM registration WHERE push_service = 'fcm'") == [
+            "kept"
+        ]
+
+
 # locks ----------------------------------------------------------------------------------------------------------------
 
 

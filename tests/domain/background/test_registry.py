@@ -61,7 +61,6 @@ def test_periodic_jobs_keep_their_names() -> None:
         "old_idempotency_keys",
         "old_downloads",
         "waiting_mails",
-        "deleted_webhooks",
         "old_proof_requests",
         "old_uploads",
         "old_handsets",

@@ -8,13 +8,12 @@ from tests.support.fake_clock import FakeClock
 from tests.support.table_rows import put_row
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import jobs, queries, service as handsets, waking_queries
+from callmark.domain.handsets import jobs, service as handsets, waking_queries
 from callmark.domain.handsets.model import FORGOTTEN_FOR, OS, PushService, PushToken
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.retention import service as retention
 from callmark.kit.errors import NotFound
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.postgres import migrate
 from callmark.kit.postgres.database import own_names
 
 PUSH = PushToken(PushService.FCM, "the-token-of-a-device")
@@ -118,30 +117,6 @@ async def test_handsets_of_an_app_that_was_revoked_long_ago_are_overdue_until_th
     assert not await is_retention_kept(deps)
     await jobs.forget_ended(deps)
     assert await is_retention_kept(deps)
-
-
-LEFT = """
-INSERT INTO registration
-  (phone_number, generation, app_id, os, app_version, registered_at, forgotten_at, push_service, push_token)
-SELECT '91' || (7000000000 + n)::text, 1, $1, 'android', '1.0', $2, $2, 'fcm', $3 FROM generate_series(1, 25000) n
-"""
-
-
-async def test_handsets_that_an_older_version_forgot_lose_their_push_tokens_in_pieces(deps: Deps) -> None:
-    app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
-    await registered(deps, credential)
-    async with deps.db.connection() as tx:
-        await tx.execute(LEFT, app.id, deps.clock.now(), PUSH.token)
-        assert await queries.clear_push_tokens(tx, 10) == 10
-    await jobs.forget_ended(deps)
-    assert await push_tokens(deps) == [PUSH.token], "of the one that is registered"
-    async with deps.db.connection() as tx:
-        assert await tx.fetchval("SELECT count(*) FROM registration") == 25_001
-
-
-def test_the_step_that_prepares_it_changes_no_row() -> None:
-    (step,) = [one for one in migrate.migrations() if one.number == 50]
-    assert "UPDATE" not in step.sql
 
 
 async def test_a_number_that_is_registered_again_after_it_was_deleted_begins_anew(deps: Deps, clock: FakeClock) -> None:

@@ -58,7 +58,6 @@ DELETIONS = {
     "old_audit_entries": Job(timedelta(days=1), sealing.prune, "Deletes old entries of the audit log"),
     "old_idempotency_keys": Job(timedelta(hours=1), idempotency.forget_old_keys, "Deletes old idempotency keys"),
     "old_downloads": Job(timedelta(hours=1), log_downloads.forget_old_files, "Deletes old download files"),
-    "deleted_webhooks": Job(timedelta(days=1), webhooks.forget_deleted_secrets, "Deletes secrets of deleted webhooks"),
     "old_proof_requests": Job(
         timedelta(days=1), proofs.forget_old_requests, "Deletes old letters of authorisation that no number needs"
     ),

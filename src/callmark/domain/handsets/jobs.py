@@ -8,10 +8,7 @@ from callmark.kit.postgres.piecewise import in_pieces
 
 
 async def forget_ended(deps: Deps) -> None:
-    """Ends the registrations of revoked apps, then deletes what ended long ago. Safe to repeat.
-
-    What is kept loses its push token here where an older version ended it; now that goes with the end.
-    """
+    """Ends the registrations of revoked apps, then deletes what ended long ago. Safe to repeat."""
     await in_pieces(deps.db, queries.end_of_revoked_apps)
     before = deps.clock.now() - FORGOTTEN_FOR
 
@@ -19,4 +16,3 @@ async def forget_ended(deps: Deps) -> None:
         return await queries.delete_forgotten(tx, before, most)
 
     await in_pieces(deps.db, delete)
-    await in_pieces(deps.db, queries.clear_push_tokens)

@@ -145,21 +145,6 @@ async def delete_forgotten(tx: Tx, before: datetime, most: int) -> int:
     return affected(status)
 
 
-async def clear_push_tokens(tx: Tx, most: int) -> int:
-    """Takes the push tokens of up to `most` registrations that have ended; how many. Index registration_token_left.
-
-    Those that others hold are left for the next run.
-    """
-    status = await tx.execute(
-        "UPDATE registration SET push_service = NULL, push_token = NULL"
-        " WHERE token_sha256 IS NULL AND push_token IS NOT NULL"
-        " AND phone_number = ANY (ARRAY (SELECT phone_number FROM registration WHERE token_sha256 IS NULL"
-        " AND push_token IS NOT NULL ORDER BY phone_number LIMIT $1 FOR UPDATE SKIP LOCKED))",
-        most,
-    )
-    return affected(status)
-
-
 async def select_live(tx: Tx, wanted: HandsetFilter, after: str, limit: int) -> list[LiveRegistration]:
     """Live registrations by number, those after the number `after`. Primary key of registration (digits, bytewise).
 

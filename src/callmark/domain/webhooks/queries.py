@@ -14,7 +14,6 @@ _WEBHOOK = (
 
 
 _SECRETS = "sealed_secret, sealed_old_secrets, old_secrets_until"
-_NO_SECRETS = "sealed_secret = '', sealed_old_secrets = '{}', old_secrets_until = '{}'"
 
 
 async def insert_webhook(tx: Tx, webhook: Webhook, sealed_secret: bytes) -> None:
@@ -83,20 +82,16 @@ async def update_webhook(tx: Tx, webhook: Webhook) -> None:
 async def mark_deleted(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
     """Ends a webhook and deletes its secrets. The row stays for its log, and what waits for it ends when it is due."""
     await tx.execute(
-        f"""
+        """
         WITH ended AS (
-          UPDATE webhook SET deleted_at = $2, updated_at = $2, {_NO_SECRETS} WHERE id = $1 RETURNING id
+          UPDATE webhook SET deleted_at = $2, updated_at = $2, sealed_secret = '', sealed_old_secrets = '{}',
+            old_secrets_until = '{}' WHERE id = $1 RETURNING id
         )
         UPDATE webhook_queue q SET is_paused = false FROM ended WHERE q.webhook_id = ended.id
         """,
         webhook_id,
         now,
     )
-
-
-async def delete_secrets_of_deleted(tx: Tx) -> None:
-    """Deletes secrets of webhooks that an earlier version deleted: it kept them."""
-    await tx.execute(f"UPDATE webhook SET {_NO_SECRETS} WHERE deleted_at IS NOT NULL AND sealed_secret <> ''")
 
 
 async def select_secrets(tx: Tx, webhook_id: WebhookId) -> Secrets:

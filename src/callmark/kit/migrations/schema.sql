@@ -1910,8 +1910,6 @@ CREATE INDEX registration_forgotten ON public.registration USING btree (forgotte
 
 CREATE INDEX registration_of_app ON public.registration USING btree (app_id) WHERE (token_sha256 IS NOT NULL);
 
-CREATE INDEX registration_token_left ON public.registration USING btree (phone_number) WHERE ((token_sha256 IS NULL) AND (push_token IS NOT NULL));
-
 CREATE INDEX reset_request_due ON public.reset_request USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);

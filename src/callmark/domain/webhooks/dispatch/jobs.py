@@ -1,7 +1,7 @@
-"""What workers do for webhooks: dispatch, and forget secrets of deleted ones."""
+"""What workers do for webhooks: dispatch."""
 
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import queries, signing
+from callmark.domain.webhooks import signing
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.kit.outbound.client import Outbound
 from callmark.kit.secret_key import derived
@@ -16,9 +16,3 @@ def check(deps: Deps) -> None:
 def deliveries(deps: Deps, outbound: Outbound) -> Work:
     """The work of delivering events to webhooks."""
     return Dispatcher(deps, outbound).work
-
-
-async def forget_deleted_secrets(deps: Deps) -> None:
-    """Deletes secrets of webhooks that an earlier version deleted. Safe to repeat."""
-    async with deps.db.connection() as tx:
-        await queries.delete_secrets_of_deleted(tx)
