@@ -152,7 +152,7 @@ async def pushed(deps: Deps, listed: Listed, label: str) -> RecordKey:
     now = to_ms(deps.clock.now())
     record = NewRecord(listed.number, phone(), label, None, None, now, now + 3_600_000)
     batch = await submit_batch(deps, listed.account_id, V2, [Sent(record, lambda: b"{}")])
-    (stored,) = await personalisation.batch_status(deps, listed.account_id, batch.id)
+    (stored,) = await personalisation.records_of_batch(deps, batch.id, listed.account_id)
     return stored.key
 
 

@@ -69,7 +69,7 @@ class Stage(Struct, frozen=True):
 async def staged(deps: Deps, clock: FakeClock, records: int = 1) -> Stage:
     cast = await make_cast(deps)
     batch = await submit(deps, cast, records)
-    return Stage(deps, clock, cast.account.id, await service.batch_status(deps, cast.account.id, batch.id))
+    return Stage(deps, clock, cast.account.id, await service.records_of_batch(deps, batch.id, cast.account.id))
 
 
 async def test_an_answered_call_counts_however_late_its_end_is_reported(deps: Deps, clock: FakeClock) -> None:

@@ -27,7 +27,7 @@ class Unreadable(Exception):
 
 async def stored(deps: Deps, batch: Batch) -> list[tuple[str, str | None, str | None]]:
     """Receiver, label and fault of each record, in the order of submission."""
-    records = await service.batch_status(deps, batch.account_id, batch.id)
+    records = await service.records_of_batch(deps, batch.id, batch.account_id)
     return [(one.key.receiver_number, one.label_name, one.fault) for one in records]
 
 
@@ -95,7 +95,7 @@ async def test_what_is_left_to_push_is_told_for_each_of_several_batches(deps: De
         await submit_batch(deps, cast.account.id, V2, [Sent(one, lambda: b"{}") for one in some])
         for cast, some in ((active, records), (suspended, [new_record(deps, suspended)]), (active, later))
     ]
-    done, *_ = await service.batch_status(deps, active.account.id, batches[0].id)
+    done, *_ = await service.records_of_batch(deps, batches[0].id, active.account.id)
     await service.acknowledge(deps, [done.key])
     await accounts.update_account(deps, suspended.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
     found = await deps.gather(pushing_queries.to_push, batches)

@@ -29,7 +29,7 @@ from callmark.processes.worker import prepare
 
 async def records_of(deps: Deps, cast: Cast, batch: Batch) -> list[StoredRecord]:
     """The batch's records."""
-    return await service.batch_status(deps, cast.account.id, batch.id)
+    return await service.records_of_batch(deps, batch.id, cast.account.id)
 
 
 async def test_the_newest_batches_show_before_the_job_has_counted_them(deps: Deps) -> None:

@@ -59,7 +59,7 @@ async def working(deps: Deps) -> AsyncGenerator[None]:
 
 
 async def outcome_of(deps: Deps, batch: Batch) -> Outcome:
-    (record,) = await service.timelines(deps, batch.id, None)
+    (record,) = await service.records_of_batch(deps, batch.id, None)
     return record.outcome
 
 

@@ -34,7 +34,7 @@ def record(deps: Deps, label: Label, caller: str, **changed: object) -> NewRecor
 async def submitted(deps: Deps, label: Label, *callers: str, rules: Rules = V1) -> list[StoredRecord]:
     sent = [Sent(record(deps, label, caller), partial(bytes, b"{}")) for caller in callers]
     batch = await submit_batch(deps, label.account_id, rules, sent)
-    return await personalisation.batch_status(deps, label.account_id, batch.id)
+    return await personalisation.records_of_batch(deps, batch.id, label.account_id)
 
 
 async def pushed(deps: Deps, label: Label, new: NewRecord, rules: Rules = V1) -> tuple[Field, Fault] | None:
@@ -92,7 +92,7 @@ async def test_a_number_counts_from_the_request_until_it_is_delisted(deps: Deps,
     assert await is_refused()  # delisting
     await run_jobs(deps)
     assert not await is_refused()
-    (kept,) = await personalisation.batch_status(deps, label.account_id, before[0].batch_id)
+    (kept,) = await personalisation.records_of_batch(deps, before[0].batch_id, label.account_id)
     assert kept.outcome is Outcome.PENDING
 
 

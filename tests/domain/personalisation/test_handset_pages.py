@@ -49,7 +49,7 @@ async def test_each_handset_is_told_what_is_withdrawn_of_what_it_holds(deps: Dep
     cast, now = await make_cast(deps), deps.clock.now()
     one, other = phone(), phone()
     batch = await submit(deps, cast, [new_record(deps, cast, receiver=who) for who in (one, one, one, other, other)])
-    keys = [record.key for record in await service.batch_status(deps, cast.account.id, batch.id)]
+    keys = [record.key for record in await service.records_of_batch(deps, batch.id, cast.account.id)]
     for withdrawn in (keys[0], keys[1], keys[3]):
         await service.withdraw_record(deps, cast.account.id, withdrawn.id, by=SYSTEM)
     ids = [key.id for key in keys]
@@ -70,12 +70,12 @@ async def test_what_is_withdrawn_comes_in_pages_of_each_handset(deps: Deps) -> N
     windows = [(one, 1), (one, 2), (two, 1), (one, 3), (one, 4)]
     sent = [new_record(deps, cast, receiver=who, ends_at=to_ms(now + hours * HOUR)) for who, hours in windows]
     batch = await submit(deps, cast, sent)
-    first, shown, *rest = [record.key for record in await service.batch_status(deps, cast.account.id, batch.id)]
+    first, shown, *rest = [record.key for record in await service.records_of_batch(deps, batch.id, cast.account.id)]
     for withdrawn in (first, *rest):
         await service.withdraw_record(deps, cast.account.id, withdrawn.id, by=SYSTEM)
     late = new_record(deps, other, receiver=two, ends_at=to_ms(now + 2 * HOUR))
     suspended = await submit(deps, other, [late, late._replace(caller="nobody")])
-    held_up, _ = [record.key for record in await service.batch_status(deps, other.account.id, suspended.id)]
+    held_up, _ = [record.key for record in await service.records_of_batch(deps, suspended.id, other.account.id)]
     await accounts.update_account(deps, other.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
     asked = [
         WantedPage(one, now, (now, FIRST), 2),
@@ -94,7 +94,7 @@ async def test_a_sync_reads_no_records_of_others(deps: Deps) -> None:
     cast, now, receiver = await make_cast(deps), deps.clock.now(), phone()
     await fill_day(deps, cast)
     batch = await submit(deps, cast, [new_record(deps, cast, receiver=receiver) for _ in range(2)])
-    shown, withdrawn = [record.key for record in await service.batch_status(deps, cast.account.id, batch.id)]
+    shown, withdrawn = [record.key for record in await service.records_of_batch(deps, batch.id, cast.account.id)]
     await service.withdraw_record(deps, cast.account.id, withdrawn.id, by=SYSTEM)
     held = HeldRecords(receiver, now, [shown.id, withdrawn.id, *(random_uuid() for _ in range(200))])
     wanted = WantedPage(receiver, now, (now, FIRST), 200)

@@ -140,7 +140,7 @@ class RecordLife(Machine):
 
     def batch(self, batch: BatchId) -> list[StoredRecord]:
         """Its records in the order of submission."""
-        return self.run(personalisation.batch_status(self.deps, self.cast.account.id, batch))
+        return self.run(personalisation.records_of_batch(self.deps, batch, self.cast.account.id))
 
 
 def test_every_order_of_events_keeps_the_rules(engines: Engines, tmp_path: Path) -> None:

@@ -72,13 +72,13 @@ async def far_batch(deps: Deps) -> Batch:
     ends_at = now + timedelta(days=30)
     records = [new_record(cast, phone(), ends_at - timedelta(hours=1), ends_at) for _ in range(MANY)]
     batch = await submit(deps, cast, *records)
-    first, *_ = await personalisation.timelines(deps, batch.id, None)
+    first, *_ = await personalisation.records_of_batch(deps, batch.id, None)
     await personalisation.acknowledge(deps, [first.key])
     return batch
 
 
 async def partitions_of(deps: Deps, batch: Batch) -> set[str]:
-    return {await partition_of(deps, record) for record in await personalisation.timelines(deps, batch.id, None)}
+    return {await partition_of(deps, record) for record in await personalisation.records_of_batch(deps, batch.id, None)}
 
 
 @asynccontextmanager
@@ -109,7 +109,7 @@ async def test_a_move_that_is_killed_leaves_all_as_it_was_and_no_lock_and_the_ne
     deps: Deps, engines: Engines, step: str, killed: str
 ) -> None:
     batch = await far_batch(deps)
-    before = await personalisation.timelines(deps, batch.id, None)
+    before = await personalisation.records_of_batch(deps, batch.id, None)
     async with connect(engines.dsn) as tx:
 
         async def are_locks_gone() -> bool:
@@ -123,11 +123,11 @@ async def test_a_move_that_is_killed_leaves_all_as_it_was_and_no_lock_and_the_ne
                 await tx.execute(END_STALLED)
             assert await child.wait() == (-signal.SIGKILL if killed == "process" else 0)
             await until(are_locks_gone)
-            assert await personalisation.timelines(deps, batch.id, None) == before
+            assert await personalisation.records_of_batch(deps, batch.id, None) == before
             assert await partitions_of(deps, batch) == {"call_record_rest"}
         await keep_days(deps.db, deps.clock.now(), KEPT, many=MANY)
         assert await tx.fetchval("SELECT count(*) FROM call_record") == MANY
-    assert await personalisation.timelines(deps, batch.id, None) == before
+    assert await personalisation.records_of_batch(deps, batch.id, None) == before
     assert await partitions_of(deps, batch) == {f"call_record_{batch.ends_to:%Y%m%d}"}
 
 

@@ -25,7 +25,7 @@ async def is_due(deps: Deps, batch: Batch) -> bool:
 
 
 async def outcomes(deps: Deps, cast: Cast, batch: Batch) -> set[Outcome]:
-    return {record.outcome for record in await service.batch_status(deps, cast.account.id, batch.id)}
+    return {record.outcome for record in await service.records_of_batch(deps, batch.id, cast.account.id)}
 
 
 async def test_a_batch_marked_done_with_pending_records_is_due_again(deps: Deps) -> None:
@@ -84,7 +84,7 @@ async def test_a_record_left_pending_by_a_batch_counted_as_done_fails_after_its_
 async def test_a_batch_is_done_when_none_of_its_records_is_pending(deps: Deps) -> None:
     cast = await make_cast(deps)
     batch = await submit(deps, cast, count=2)
-    first, second = await service.batch_status(deps, cast.account.id, batch.id)
+    first, second = await service.records_of_batch(deps, batch.id, cast.account.id)
 
     async def is_done() -> bool:
         async with deps.db.connection() as tx:

@@ -32,7 +32,7 @@ from callmark.record_rules.fields import NewRecord
 
 
 async def only(deps: Deps, batch: Batch) -> StoredRecord:
-    (record,) = await personalisation.timelines(deps, batch.id, batch.account_id)
+    (record,) = await personalisation.records_of_batch(deps, batch.id, batch.account_id)
     return record
 
 
@@ -61,7 +61,7 @@ async def test_days_past_the_retention_are_dropped_with_their_batches(deps: Deps
     await run_due_once(deps)
     clock.advance(timedelta(days=30))
     await partitions.keep_partitions(deps)
-    assert await personalisation.timelines(deps, batch.id, None)
+    assert await personalisation.records_of_batch(deps, batch.id, None)
     clock.advance(timedelta(days=3))
     await partitions.keep_partitions(deps)
     await partitions.drop_old_batches(deps)
@@ -178,7 +178,7 @@ async def test_a_day_on_which_much_ends_is_made_early_and_holds_what_came_before
     far = await submit(deps, cast, *busy)
     quiet = await submit(deps, cast, new_record(cast, phone(), now + timedelta(days=31), now + timedelta(days=31.1)))
     await asyncio.gather(*(keep_days(deps.db, now, KEPT, many=3) for _ in range(3)))
-    records = await personalisation.timelines(deps, far.id, None)
+    records = await personalisation.records_of_batch(deps, far.id, None)
     assert {await partition_of(deps, record) for record in records} == {f"call_record_{far.ends_to:%Y%m%d}"}
     assert [record.outcome for record in records] == [Outcome.PENDING] * 3
     assert await partition_of(deps, await only(deps, quiet)) == "call_record_rest"
@@ -192,7 +192,7 @@ async def test_a_day_that_is_far_away_is_not_made_early_however_much_ends_on_it(
     for end, made in ((last, f"call_record_{last:%Y%m%d}"), (last + timedelta(days=1), "call_record_rest")):
         batch = await submit(deps, cast, *[new_record(cast, phone(), end - timedelta(hours=1), end)] * 3)
         await keep_days(deps.db, now, KEPT, many=3)
-        records = await personalisation.timelines(deps, batch.id, None)
+        records = await personalisation.records_of_batch(deps, batch.id, None)
         assert {await partition_of(deps, record) for record in records} == {made}
         assert [record.outcome for record in records] == [Outcome.PENDING] * 3
 
@@ -286,7 +286,7 @@ async def test_settling_on_a_day_without_statistics_reads_what_it_settles_and_no
             tx, [settled(await only(deps, await submit(deps, cast, new_record(cast, phone(), *window))))]
         )
         many = [await submit(deps, cast, *(new_record(cast, phone(), *window) for _ in range(500))) for _ in range(4)]
-        records = await personalisation.timelines(deps, many[0].id, None)
+        records = await personalisation.records_of_batch(deps, many[0].id, None)
         async with tx.transaction():
             await queries.settle(tx, list(map(settled, records[:5])))  # by the plan kept from when the day was empty
             read = await tx.fetchval(
@@ -318,9 +318,9 @@ async def test_a_batch_claimed_again_after_a_crash_pushes_only_what_is_pending(d
     await run_due_once(deps)
     async with deps.db.connection() as tx:  # as if its worker had died before it gave the batch back
         await tx.execute("UPDATE batch SET due_at = $2 WHERE id = $1", batch.id, clock.now())
-    before = await personalisation.timelines(deps, batch.id, None)
+    before = await personalisation.records_of_batch(deps, batch.id, None)
     await run_due_once(deps)
-    assert await personalisation.timelines(deps, batch.id, None) == before
+    assert await personalisation.records_of_batch(deps, batch.id, None) == before
     assert [r.outcome for r in before] == [Outcome.FAILED_TO_PUSH, Outcome.INVALID]
 
 

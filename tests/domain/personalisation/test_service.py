@@ -63,7 +63,7 @@ async def test_a_push_whose_end_is_written_is_answered_although_nobody_can_look_
     monkeypatch.setattr(queries, "find_record", out_of_time)
     pushed = await service.push_now(deps, cast.account.id, V2, new_record(deps, cast, receiver=number))
     assert pushed.outcome is Outcome.FAILED_TO_PUSH
-    (record,) = await service.batch_status(deps, cast.account.id, pushed.batch_id)
+    (record,) = await service.records_of_batch(deps, pushed.batch_id, cast.account.id)
     assert record.outcome is Outcome.FAILED_TO_PUSH
     await deps.fabric.detach(silent)
 
@@ -91,7 +91,7 @@ async def test_a_withdrawal_is_audited_once_under_whoever_asked_first(deps: Deps
     cast = await make_cast(deps)
     good = [Sent(new_record(deps, cast), lambda: b"{}") for _ in range(2)]
     batch = await submit_batch(deps, cast.account.id, V2, good)
-    first, _ = await service.batch_status(deps, cast.account.id, batch.id)
+    first, _ = await service.records_of_batch(deps, batch.id, cast.account.id)
     await service.withdraw_record(deps, cast.account.id, first.key.id, by=KEY)
     await service.withdraw_record(deps, cast.account.id, first.key.id, by=ALICE)
     await batches.withdraw_batch(deps, cast.account.id, batch.id, by=TERMINAL)
@@ -108,7 +108,7 @@ async def test_what_is_another_accounts_or_cannot_be_taken_back_is_not_audited(d
     cast, charlie = await make_cast(deps), await make_cast(deps)
     bad = Sent(new_record(deps, cast, receiver="nobody"), lambda: b"{}")
     batch = await submit_batch(deps, cast.account.id, V2, [bad])
-    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+    (record,) = await service.records_of_batch(deps, batch.id, cast.account.id)
     with pytest.raises(Conflict):
         await service.withdraw_record(deps, cast.account.id, record.key.id, by=ALICE)
     with pytest.raises(NotFound):
@@ -146,12 +146,12 @@ async def test_a_push_by_hand_is_refused_with_everything_that_is_wrong(deps: Dep
 async def test_no_step_of_a_timeline_is_earlier_than_the_one_before_whatever_clocks_said(deps: Deps) -> None:
     cast, now = await make_cast(deps), deps.clock.now()
     batch = await submit_batch(deps, cast.account.id, V2, [Sent(new_record(deps, cast), lambda: b"{}")])
-    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+    (record,) = await service.records_of_batch(deps, batch.id, cast.account.id)
     before, sent = now - timedelta(seconds=1), now + timedelta(seconds=2)
     async with deps.db.transaction() as tx:
         await queries.settle(tx, [Settlement(record.key, Outcome.FAILED_TO_PUSH, sent, before)])
         await queries.settle(tx, [Settlement(record.key, Outcome.SUCCESS, None, before)])
-    (read,) = await service.batch_status(deps, cast.account.id, batch.id)
+    (read,) = await service.records_of_batch(deps, batch.id, cast.account.id)
     assert read.settled_at == read.delivered_late_at == read.sent_at == sent
 
 
@@ -160,7 +160,7 @@ async def test_an_acknowledgement_that_nothing_waits_for_is_written_when_postgre
 ) -> None:
     cast, real = await make_cast(deps), FakeClock()
     batch = await submit_batch(deps, cast.account.id, V2, [Sent(new_record(deps, cast), lambda: b"{}")])
-    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+    (record,) = await service.records_of_batch(deps, batch.id, cast.account.id)
     async with deps.db.transaction() as tx:
         await queries.settle(tx, [Settlement(record.key, Outcome.FAILED_TO_PUSH, clock.now(), clock.now())])
     clock.advance(timedelta(seconds=3))
@@ -178,13 +178,13 @@ async def test_an_acknowledgement_that_nothing_waits_for_is_written_when_postgre
             clock.advance(timedelta(seconds=1))
             tries.add(clock.now())
             real.advance(service.WRITTEN_AGAIN_AFTER)
-            (read,) = await service.batch_status(deps, cast.account.id, batch.id)
+            (read,) = await service.records_of_batch(deps, batch.id, cast.account.id)
             return read.outcome is Outcome.SUCCESS
 
         await until(is_written)
         await writing
         await away.close()
-    (read,) = await service.batch_status(deps, cast.account.id, batch.id)
+    (read,) = await service.records_of_batch(deps, batch.id, cast.account.id)
     assert read.first_outcome is Outcome.FAILED_TO_PUSH
     assert read.delivered_late_at in tries - {min(tries)}
 
@@ -217,7 +217,7 @@ class Between:
 async def test_a_batch_that_is_done_shows_no_record_without_an_outcome(deps: Deps, after: int) -> None:
     cast = await make_cast(deps)
     batch = await submit_batch(deps, cast.account.id, V2, [Sent(new_record(deps, cast), lambda: b"{}")])
-    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+    (record,) = await service.records_of_batch(deps, batch.id, cast.account.id)
 
     async def settled() -> None:
         async with deps.db.transaction() as tx:

@@ -72,7 +72,7 @@ async def test_a_refused_record_is_kept_as_the_file_has_it(deps: Deps) -> None:
     upload = await take(deps, cast, f"receiver,reason\n+{phone()},#N/A\n")
     await run(deps)
     (batch_id,) = await uploads.batches_of(deps, cast.account.id, upload.id)
-    (record,) = await service.batch_status(deps, cast.account.id, batch_id)
+    (record,) = await service.records_of_batch(deps, batch_id, cast.account.id)
     assert bytes(record.sent[Field.CALL_REASON]) == b'"#N/A"'
 
 
@@ -85,7 +85,7 @@ async def test_a_file_becomes_batches_of_five_hundred_and_no_row_is_submitted_tw
         await tx.execute("UPDATE upload SET due_at = created_at WHERE id = $1", upload.id)
     await run(deps)
     batches = await uploads.batches_of(deps, cast.account.id, upload.id)
-    records = [record for one in batches for record in await service.batch_status(deps, cast.account.id, one)]
+    records = [record for one in batches for record in await service.records_of_batch(deps, one, cast.account.id)]
     assert [record.key.receiver_number for record in records] == numbers
     assert len(batches) == 3
     assert {record.outcome for record in records} == {Outcome.PENDING}
@@ -141,7 +141,7 @@ async def test_a_window_that_a_file_begins_and_does_not_end_lasts_as_the_form_sa
     upload = await take(deps, cast, text)
     await run(deps)
     (batch,) = await uploads.batches_of(deps, cast.account.id, upload.id)
-    first, second, third = await service.batch_status(deps, cast.account.id, batch)
+    first, second, third = await service.records_of_batch(deps, batch, cast.account.id)
     assert (first.starts_at, first.key.ends_at) == tuple(datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (18, 19))
     assert (second.starts_at, second.key.ends_at) == (deps.clock.now(), datetime(2026, 1, 1, 10, 30, tzinfo=UTC))
     assert (third.fault_field, third.fault) == ("starts_at", "invalid")

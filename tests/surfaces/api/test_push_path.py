@@ -123,9 +123,9 @@ async def test_a_late_acknowledgement_turns_a_failure_into_success_and_both_fact
     posted = await client.post(url, json={"call_records": [body]}, headers={"Authorization": f"Bearer {cast.token}"})
     await run_due_once(deps)
     batch = posted.json()["message"].removeprefix("Records Uploaded Successfully. BatchID: ")
-    (failed,) = await personalisation.timelines(deps, batch, cast.account.id)
+    (failed,) = await personalisation.records_of_batch(deps, batch, cast.account.id)
     assert failed.outcome == "failed_to_push"
     await personalisation.acknowledge(deps, [failed.key])
-    (late,) = await personalisation.timelines(deps, batch, cast.account.id)
+    (late,) = await personalisation.records_of_batch(deps, batch, cast.account.id)
     assert (late.outcome, late.first_outcome) == ("success", "failed_to_push")
     assert late.delivered_late_at is not None

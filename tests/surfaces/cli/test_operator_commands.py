@@ -269,7 +269,7 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(here: Here, de
     assert (bad["outcome"], bad["receiver_number"], bad["submitted"]["receiver"]) == ("invalid", None, "not a number")
     assert bad["fault_field"] == "receiver"
 
-    record_key = (await personalisation.timelines(deps, batch.id, None))[0].key
+    record_key = (await personalisation.records_of_batch(deps, batch.id, None))[0].key
     await personalisation.acknowledge(deps, [record_key])
     call_id = CallId(uuid4())
     for event in (CallEvent.SHOWN, CallEvent.MISSED):
@@ -288,7 +288,7 @@ async def test_what_no_type_can_hold_is_listed_and_shown_as_it_was_sent(here: He
     cast = await make_cast(deps)
     odd = Sent(submitted(deps, "not a number", str(cast.label.id)).record, lambda: b'{"receiver":1e999}')
     batch = await submit_batch(deps, cast.account.id, V2, [odd])
-    (record,) = await personalisation.timelines(deps, batch.id, None)
+    (record,) = await personalisation.records_of_batch(deps, batch.id, None)
     on = (str(record.key.id), "--account", str(cast.account.id))
     assert '"receiver": 1e999' in await to_thread(here.text, "record", "show", *on, "--json")
     assert '{"receiver":1e999}' in await to_thread(here.text, "record", "show", *on)
@@ -299,7 +299,7 @@ async def test_a_record_is_shown_and_withdrawn(here: Here, deps: Deps, clock: Fa
     clock.advance(deps.real_clock.now() - clock.now())
     cast = await make_cast(deps)
     batch = await submit_batch(deps, cast.account.id, V2, [submitted(deps, phone(), str(cast.label.id))])
-    (record,) = await personalisation.timelines(deps, batch.id, None)
+    (record,) = await personalisation.records_of_batch(deps, batch.id, None)
     on = (str(record.key.id), "--account", str(cast.account.id))
     shown = await to_thread(here.json, "record", "show", *on)
     assert (shown["label_name"], shown["withdrawn_at"], shown["calls"]) == ("Acme Deliveries", None, [])

@@ -84,7 +84,7 @@ async def test_steps_tick_by_what_is_there(deps: Deps, business: Business, brows
     assert await ticks(alice) == 1
     batch = await submit(deps, Cast(business.account, "", "", "", label), 1)
     await run_due_once(deps)
-    record = (await personalisation.batch_status(deps, business.account.id, batch.id))[0]
+    record = (await personalisation.records_of_batch(deps, batch.id, business.account.id))[0]
     await called(deps, record, CallEvent.SHOWN)
     assert await ticks(alice) == 2
     made = await credentials.create_key(deps, business.account.id, name="CRM", features=[*Feature], by=SYSTEM)
@@ -100,7 +100,7 @@ async def test_another_accounts_progress_ticks_nothing(deps: Deps, business: Bus
     label = await make_label(deps, business.account.id)
     batch = await submit(deps, Cast(business.account, "", "", "", label), 1)
     await run_due_once(deps)
-    record = (await personalisation.batch_status(deps, business.account.id, batch.id))[0]
+    record = (await personalisation.records_of_batch(deps, batch.id, business.account.id))[0]
     await called(deps, record, CallEvent.SHOWN)
     assert await ticks(charlie) == 0
 

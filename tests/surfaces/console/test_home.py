@@ -24,7 +24,7 @@ async def test_home_says_how_today_goes_and_a_number_leads_to_its_list_where_the
     cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
     batch = await submit(deps, cast, 3, bad=1)
     await run_due_once(deps)
-    record = (await service.batch_status(deps, business.account.id, batch.id))[0]
+    record = (await service.records_of_batch(deps, batch.id, business.account.id))[0]
     await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
     clock.advance(timedelta(hours=1))
     home = await alice.get("/console")
@@ -49,7 +49,7 @@ async def test_home_says_that_all_went_well_only_of_what_has_ended_and_is_counte
     cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
     batch = await submit(deps, cast, 2)
     assert "Nothing has failed so far. 2 records wait." in text_of(await alice.get("/console"))
-    records = await service.batch_status(deps, business.account.id, batch.id)
+    records = await service.records_of_batch(deps, batch.id, business.account.id)
     await service.acknowledge(deps, [record.key for record in records])
     await run_due_once(deps)
     assert "Every record reached its handset." in text_of(await alice.get("/console"))
@@ -74,7 +74,7 @@ async def test_home_says_of_calls_alone_that_those_of_all_accounts_are_not_count
     assert "No records today." in idle
     cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
     batch = await submit(deps, cast)
-    records = await service.batch_status(deps, business.account.id, batch.id)
+    records = await service.records_of_batch(deps, batch.id, business.account.id)
     await service.acknowledge(deps, [record.key for record in records])
     await run_due_once(deps)
     assert "Every record reached its handset." in text_of(await alice.get("/console"))

@@ -51,7 +51,7 @@ async def pushed(deps: Deps, business: Business, label: Label, good: int = 1, ba
 
 async def only(deps: Deps, batch: Batch) -> StoredRecord:
     """A batch's one record."""
-    (record,) = await service.batch_status(deps, batch.account_id, batch.id)
+    (record,) = await service.records_of_batch(deps, batch.id, batch.account_id)
     return record
 
 
@@ -74,7 +74,7 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
     assert "Not a user of the app: the receiver has no handset with the app" in text
     assert shown_number(receiver) in text
     assert "Window opens 1 Jan 2026, 13:00:00 (in 3 hours)" in text
-    record = (await service.batch_status(deps, business.account.id, (await newest(deps, business)).id))[0]
+    record = (await service.records_of_batch(deps, (await newest(deps, business)).id, business.account.id))[0]
     assert (record.caller_number, record.key.receiver_number) == ("918040001234", receiver)
     assert record.starts_at == deps.clock.now() + timedelta(hours=3)
     assert record.key.ends_at == deps.clock.now() + timedelta(hours=5)

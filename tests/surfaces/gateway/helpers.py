@@ -86,13 +86,13 @@ async def store_records(deps: Deps, cast: Cast, *records: NewRecord) -> list[Sto
     """Records of one batch, accepted and not pushed."""
     submitted = [Sent(record, lambda: b"{}") for record in records]
     batch = await submit_batch(deps, cast.account.id, V2, submitted)
-    return await personalisation.timelines(deps, batch.id, None)
+    return await personalisation.records_of_batch(deps, batch.id, None)
 
 
 async def push(deps: Deps, cast: Cast, receiver: str, **changed: object) -> StoredRecord:
     """A record pushed in real time, as its timeline has it afterwards."""
     done = await personalisation.push_now(deps, cast.account.id, V2, new_record(deps, cast, receiver, **changed))
-    (record,) = await personalisation.timelines(deps, done.batch_id, None)
+    (record,) = await personalisation.records_of_batch(deps, done.batch_id, None)
     return record
 
 

@@ -86,7 +86,7 @@ async def _pushed(deps: Deps, account_id: AccountId) -> World:
     label, now, receiver = await make_label(deps, account_id), to_ms(deps.clock.now()), phone()
     new = NewRecord(CALLER, receiver, str(label.id), None, _REASON, now, now + 3_600_000)
     batch = await submit_batch(deps, account_id, V2, [Sent(new, lambda: b"{}")])
-    (record,) = await personalisation.timelines(deps, batch.id, None)
+    (record,) = await personalisation.records_of_batch(deps, batch.id, None)
     return {"batchId": str(batch.id), "recordId": str(record.key.id), "receiver": receiver}
 
 

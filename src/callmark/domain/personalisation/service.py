@@ -92,7 +92,7 @@ async def push_now(
     earlier holder of the claim wrote the record and died, nothing is pushed: it is the outcome of that record, or
     StillRunning while a worker is about to settle it.
     """
-    if claim and claim.batch_id and (earlier := await batch_status(deps, account_id, claim.batch_id)):
+    if claim and claim.batch_id and (earlier := await records_of_batch(deps, claim.batch_id, account_id)):
         if earlier[0].outcome is Outcome.PENDING:
             raise StillRunning
         return PushResult(claim.batch_id, earlier[0].outcome)
@@ -179,7 +179,7 @@ async def push_by_hand(deps: Deps, account_id: AccountId, record: NewRecord, *, 
         result = await push_now(deps, account_id, rules, record)
     except Faulty as fault:
         raise RecordRefused([fault]) from fault
-    (pushed,) = await batch_status(deps, account_id, result.batch_id)
+    (pushed,) = await records_of_batch(deps, result.batch_id, account_id)
     async with deps.db.transaction() as tx:
         await _note(tx, by, AuditAction.RECORD_PUSHED, pushed, deps.clock.now(), outcome=result.outcome)
     return pushed
@@ -235,13 +235,11 @@ def as_push(deps: Deps, record: OpenRecord, traceparent: str | None = None, stre
     return Push(record.key.receiver_number, record.key.token(), payload, stream)
 
 
-async def batch_status(deps: Deps, account_id: AccountId, batch_id: UUID) -> list[StoredRecord]:
-    """A batch's records in the order of submission; empty for an unknown batch and for another account's (D8)."""
-    return await timelines(deps, batch_id, account_id)
+async def records_of_batch(deps: Deps, batch_id: UUID, account_id: AccountId | None) -> list[StoredRecord]:
+    """A batch's records in the order of submission; empty for an unknown batch and for another account's (D8).
 
-
-async def timelines(deps: Deps, batch_id: UUID, account_id: AccountId | None) -> list[StoredRecord]:
-    """As `batch_status`; without an account, for the operator, whosever batch it is."""
+    Without an account, for the operator, whosever batch it is.
+    """
     async with deps.db.connection() as tx:
         batch = await queries.find_batch(tx, batch_id)
         if batch is None or account_id not in (None, batch.account_id):

@@ -111,7 +111,7 @@ def batch_status(generation: Generation) -> Handler:
         batch_id = parse_uuid(text)
         if batch_id is None:
             refuse("batchId")
-        records = await personalisation.batch_status(request.deps, request.account_id, batch_id)
+        records = await personalisation.records_of_batch(request.deps, batch_id, request.account_id)
         if not generation.newer:
             return render([_record_v1(record) for record in records])
         data = [_record_v2(generation, record) for record in records]

@@ -39,7 +39,7 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: AccountId | None)
     """
     records = [
         (record, await calls.calls_of_record(deps, record.key))
-        for record in await personalisation.timelines(deps, batch, account)
+        for record in await personalisation.records_of_batch(deps, batch, account)
     ]
     rows = [_row(*record) if out.as_json else _line(*record) for record in records]
     hint = "No call records found. Check the batch id; its records may also be older than the retention period."
