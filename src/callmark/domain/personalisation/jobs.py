@@ -51,7 +51,7 @@ def batches(deps: Deps) -> Work:
         name=WorkName.BATCHES,
         table="batch",
         key="id",
-        columns="id, account_id, accepted_at, record_count, ends_from, ends_to, traceparent",
+        columns=f"{queries.BATCH}, traceparent",
         run=run,
         at_once=AT_ONCE,
         owner="account_id",

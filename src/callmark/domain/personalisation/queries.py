@@ -39,6 +39,8 @@ STORED = (
     " delivered_late_at, withdrawn_at"
 )
 """The columns of a record as status answers and timelines read it."""
+BATCH = "id, account_id, accepted_at, record_count, ends_from, ends_to"
+"""The columns of a batch, as `batch_of` reads them."""
 
 
 class AcceptedSingle(NamedTuple):
@@ -263,14 +265,12 @@ async def make_days_due(tx: Tx, now: datetime) -> None:
 
 async def find_batch(tx: Tx, batch_id: UUID) -> Batch | None:
     """A batch by its id, whose ever it is."""
-    row = await tx.fetchrow(
-        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch WHERE id = $1", batch_id
-    )
+    row = await tx.fetchrow(f"SELECT {BATCH} FROM batch WHERE id = $1", batch_id)
     return batch_of(row) if row else None
 
 
 def batch_of(row: Row) -> Batch:
-    """The batch of a row with its columns."""
+    """The batch of a row with the columns of `BATCH`."""
     return Batch(
         BatchId(row["id"]),
         AccountId(row["account_id"]),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import Batch
-from callmark.domain.personalisation.queries import batch_of
+from callmark.domain.personalisation.queries import BATCH, batch_of
 from callmark.instants import EPOCH, from_ms, to_ms
 from callmark.kit.postgres.database import Database, Row, Tx, fetch_one
 from callmark.kit.postgres.piecewise import delete_where
@@ -122,11 +122,7 @@ async def newest_batches(tx: Tx, account_id: AccountId, limit: int) -> list[tupl
 
 
 async def _batches(tx: Tx, which: LiteralString, *values: object) -> list[tuple[Batch, bool]]:
-    rows = await tx.fetch(
-        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done FROM batch"
-        f" WHERE {which}",
-        *values,
-    )
+    rows = await tx.fetch(f"SELECT {BATCH}, due_at IS NULL AS is_done FROM batch WHERE {which}", *values)
     return [(batch_of(row), row["is_done"]) for row in rows]
 
 
@@ -161,7 +157,7 @@ async def take_done(tx: Tx, after: UUID, limit: int) -> tuple[list[Batch], UUID 
         "SELECT batch_id FROM uncounted_batch WHERE batch_id > $1 ORDER BY batch_id OFFSET 4999 LIMIT 1", after
     )
     rows = await tx.fetch(
-        """
+        f"""
         WITH looked_at AS (
           SELECT batch_id FROM uncounted_batch WHERE batch_id > $2 ORDER BY batch_id LIMIT 5000
         ), gone AS (
@@ -173,7 +169,7 @@ async def take_done(tx: Tx, after: UUID, limit: int) -> tuple[list[Batch], UUID 
         ), taken AS (
           DELETE FROM uncounted_batch u USING done d WHERE u.batch_id = d.id RETURNING u.batch_id
         )
-        SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch
+        SELECT {BATCH} FROM batch
         WHERE id = ANY (ARRAY (SELECT batch_id FROM taken)) ORDER BY id
         """,
         limit,

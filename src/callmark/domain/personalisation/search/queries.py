@@ -7,11 +7,11 @@ from uuid import UUID
 
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
-from callmark.domain.personalisation.queries import STORED, batch_of, stored_of
+from callmark.domain.personalisation.queries import BATCH, STORED, batch_of, stored_of
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx
 
-_BATCH = "id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done"
+_BATCH_AND_DONE = f"{BATCH}, due_at IS NULL AS is_done"
 _LISTED = (
     "account_id = $1 AND accepted_at >= coalesce($2::timestamptz, '-infinity')"
     " AND accepted_at < coalesce($3::timestamptz, 'infinity') AND (accepted_at, id)"
@@ -22,7 +22,9 @@ _LISTED = (
 
 async def find_batch(tx: Tx, account_id: AccountId, batch_id: UUID) -> tuple[Batch, bool] | None:
     """An account's batch and whether it is done. Primary key."""
-    row = await tx.fetchrow(f"SELECT {_BATCH} FROM batch WHERE id = $1 AND account_id = $2", batch_id, account_id)
+    row = await tx.fetchrow(
+        f"SELECT {_BATCH_AND_DONE} FROM batch WHERE id = $1 AND account_id = $2", batch_id, account_id
+    )
     return (batch_of(row), row["is_done"]) if row else None
 
 
@@ -41,7 +43,7 @@ async def select_batches(
     """
     working: LiteralString = " AND due_at IS NOT NULL" if is_working else ""
     rows = await tx.fetch(
-        f"SELECT {_BATCH} FROM batch WHERE {_LISTED}{working} ORDER BY accepted_at DESC, id DESC LIMIT $6",
+        f"SELECT {_BATCH_AND_DONE} FROM batch WHERE {_LISTED}{working} ORDER BY accepted_at DESC, id DESC LIMIT $6",
         account_id,
         *between,
         *(after or (None, None)),
@@ -69,7 +71,7 @@ async def filter_batches(
     rows = await tx.fetch(
         f"""
         SELECT * FROM (
-          SELECT {_BATCH} FROM batch WHERE {_LISTED} ORDER BY accepted_at DESC, id DESC LIMIT $6
+          SELECT {_BATCH_AND_DONE} FROM batch WHERE {_LISTED} ORDER BY accepted_at DESC, id DESC LIMIT $6
         ) b WHERE ($7::boolean IS NULL OR is_done = $7)
           AND ($8 = '' OR right(id::text, length($8)) = $8 OR starts_with(id::text, $8))
         ORDER BY accepted_at DESC, id DESC LIMIT $9
@@ -90,7 +92,7 @@ async def batches_from(
 ) -> list[Batch]:
     """An account's batches accepted since, newest first, beginning with that one. Index batch_account_newest."""
     rows = await tx.fetch(
-        f"SELECT {_BATCH} FROM batch WHERE account_id = $1 AND (accepted_at, id) <= ($2, $3)"
+        f"SELECT {_BATCH_AND_DONE} FROM batch WHERE account_id = $1 AND (accepted_at, id) <= ($2, $3)"
         " AND accepted_at >= coalesce($5::timestamptz, '-infinity') ORDER BY accepted_at DESC, id DESC LIMIT $4",
         account_id,
         at,

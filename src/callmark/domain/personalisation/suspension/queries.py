@@ -8,7 +8,7 @@ from uuid import UUID
 
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome
-from callmark.domain.personalisation.queries import OPEN, batch_of, open_of_row
+from callmark.domain.personalisation.queries import BATCH, OPEN, batch_of, open_of_row
 from callmark.kit.postgres.database import Database, Tx, affected
 from callmark.kit.postgres.piecewise import in_pieces
 
@@ -23,7 +23,7 @@ async def open_batches(
     Index `batch_account_newest`.
     """
     rows = await tx.fetch(
-        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch"
+        f"SELECT {BATCH} FROM batch"
         " WHERE account_id = $1 AND ends_to > $2 AND (accepted_at, id) < ($3, $4)"
         " ORDER BY accepted_at DESC, id DESC LIMIT $5",
         account_id,
