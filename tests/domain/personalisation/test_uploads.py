@@ -13,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.uploads import jobs, service as uploads
-from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of, unused_columns
+from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of
 from callmark.domain.personalisation.uploads.model import (
     MOST_ROWS,
     RowDefaults,
@@ -26,6 +26,7 @@ from callmark.domain.personalisation.uploads.model import (
 )
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.worker import Worker
+from callmark.record_rules.columns import COLUMNS, unused_columns
 from callmark.record_rules.fields import Field
 from callmark.tables.reader import ABOVE, Reading
 
@@ -197,7 +198,7 @@ def test_columns_go_by_the_wires_names_and_by_those_people_use() -> None:
     table = read_file(b"\xef\xbb\xbfCaller ID\tTo\tdynamic-label name\tvalid until\tZip\n1\t2\t3\t4\t5\n", Reading())
     columns = find_columns(table, {})
     assert rows_of(table, columns)[0].values == RowTexts("1", "2", label_name="3", ends_at="4")
-    assert [one.name for one in unused_columns(table, columns)] == ["Zip"]
+    assert [one.name for one in unused_columns(table, columns, COLUMNS)] == ["Zip"]
 
 
 async def test_a_customers_name_is_never_the_name_shown(deps: Deps) -> None:

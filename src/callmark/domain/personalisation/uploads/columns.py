@@ -4,15 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, RowTexts, UploadRow
 from callmark.kit.errors import InvalidInput
-from callmark.record_rules.columns import (
-    COLUMNS,
-    NOWHERE,
-    RowReader,
-    UnusedColumn,
-    by_names,
-    known_names,
-    unused_columns as unused_of,
-)
+from callmark.record_rules.columns import COLUMNS, NOWHERE, RowReader, by_names, known_names
 from callmark.record_rules.fields import Field
 from callmark.tables.columns import key, place_of
 from callmark.tables.model import Table, TableError
@@ -45,11 +37,6 @@ def find_columns(table: Table, chosen: Mapping[Field, str], region: str = "") ->
     places = {one: place_of(text, table.width) for one, text in chosen.items()}
     places = {one: NOWHERE if place is None else place for one, place in places.items()}
     return by_names(table, COLUMNS, Field.RECEIVER, region, places.values()) | places
-
-
-def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[UnusedColumn]:
-    """Columns that hold something and that no field takes."""
-    return unused_of(table, columns, COLUMNS)
 
 
 def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> list[UploadRow]:

@@ -21,7 +21,7 @@ from callmark.domain.personalisation.validation import (
     validate,
 )
 from callmark.instants import to_ms
-from callmark.record_rules.columns import NOWHERE, UnusedColumn
+from callmark.record_rules.columns import COLUMNS, NOWHERE, UnusedColumn, unused_columns
 from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.placeholders import PLACEHOLDER_HINT, placeholder_in
 from callmark.tables.model import Table
@@ -171,7 +171,7 @@ def _previewed(
             _count(kinds, one.field, one.fault, (row.line, shown(text), _reason(one, text, validator.region)))
     samples = [validator.sample(row) for row in rows[:_SAMPLES]]
     ordered = sorted(kinds.values(), key=lambda kind: -kind.count)
-    unused = file_columns.unused_columns(table, columns)
+    unused = unused_columns(table, columns, COLUMNS)
     return UploadPreview(table, columns, unused, list(rows), samples, ordered, good_count)
 
 
