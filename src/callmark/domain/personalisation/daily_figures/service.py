@@ -78,11 +78,11 @@ class DailyFigures(Struct, frozen=True):
         return self.days[-1]
 
 
-async def read_days(deps: Deps, account_id: AccountId, count: int = DAYS) -> DailyFigures:
-    """The account's last `count` days (UTC, by the product clock). Bounded work however many records there are."""
+async def read_days(deps: Deps, account_id: AccountId) -> DailyFigures:
+    """The account's last `DAYS` days (UTC, by the product clock). Bounded work however many records there are."""
     today = deps.clock.now().date()
-    since = today - timedelta(days=count - 1)
-    sums: dict[date, dict[str, int]] = {since + timedelta(days=i): {} for i in range(count)}
+    since = today - timedelta(days=DAYS - 1)
+    sums: dict[date, dict[str, int]] = {since + timedelta(days=i): {} for i in range(DAYS)}
     async with deps.db.connection() as tx:
         _, mark = await queries.read_mark(tx, "batches")
         rows = await queries.select_days(tx, account_id, since)
