@@ -209,6 +209,22 @@ async def test_what_is_left_after_pruning_can_be_verified(log: Log, clock: FakeC
     assert UNFIT in [what for _, what in await log.faults()]
 
 
+async def test_an_entry_of_a_clock_that_was_ahead_keeps_no_later_one_from_being_pruned(
+    log: Log, clock: FakeClock
+) -> None:
+    deps = replace(log.deps, settings=msgspec.structs.replace(log.deps.settings, audit_retention_days=30))
+    clock.advance(timedelta(days=3650))
+    await log.note("of a host whose clock is ahead")
+    clock.advance(timedelta(days=-3650))
+    await sealing.seal_entries(deps)
+    await log.note("after it")
+    clock.advance(timedelta(days=29))
+    assert await sealing.prune(deps) == 0
+    clock.advance(timedelta(days=2))
+    assert await sealing.prune(deps) == COUNT + 2
+    assert await log.faults() == []
+
+
 MANY: LiteralString = """
 INSERT INTO audit_entry (id, account_id, actor_email, by_operator, action, subject, details, address, at)
 SELECT lpad(to_hex(n), 32, '0')::uuid, account_id, actor_email, by_operator, action, subject, details, address, at

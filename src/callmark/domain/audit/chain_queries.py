@@ -51,16 +51,20 @@ async def count_unsealed(tx: Tx, before: datetime) -> tuple[int, int]:
     return row["total"], row["old"]
 
 
-async def update_sealed(tx: Tx, sealed: Collection[tuple[SealableEntry, bytes, AuditSeal]], head: AuditSeal) -> None:
-    """Writes the seals, and the newest of them as the head."""
+async def update_sealed(
+    tx: Tx, sealed: Collection[tuple[SealableEntry, bytes, AuditSeal]], head: AuditSeal, now: datetime
+) -> None:
+    """Writes the seals, made now, and the newest of them as the head."""
     await tx.execute(
-        "UPDATE audit_entry e SET seal_number = s.number, content_sha256 = s.content, seal_sha256 = s.seal"
+        "UPDATE audit_entry e SET seal_number = s.number, content_sha256 = s.content, seal_sha256 = s.seal,"
+        " sealed_at = $5"
         " FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) s (id, number, content, seal)"
         " WHERE e.id = s.id",
         [entry.id for entry, _, _ in sealed],
         [seal.number for _, _, seal in sealed],
         [content for _, content, _ in sealed],
         [seal.sha256 for _, _, seal in sealed],
+        now,
     )
     await tx.execute("UPDATE audit_head SET seal_number = $1, seal_sha256 = $2", head.number, head.sha256)
 
@@ -88,13 +92,15 @@ async def select_checkpoint(tx: Tx) -> AuditSeal | None:
 async def select_last_older(tx: Tx, before: datetime, most: int) -> AuditSeal:
     """The last of the chain's first `most` places up to which every entry is older than the instant; START for none.
 
+    An entry is also old when it was sealed before it, as one whose own instant is of a clock that was ahead.
     Index audit_entry_seal.
     """
     row = await tx.fetchrow(
         """
         SELECT seal_number, seal_sha256 FROM (
-          SELECT seal_number, seal_sha256, bool_and(at < $1) OVER (ORDER BY seal_number) AS is_older FROM (
-            SELECT seal_number, seal_sha256, at FROM audit_entry WHERE seal_number IS NOT NULL
+          SELECT seal_number, seal_sha256, bool_and(made_at < $1) OVER (ORDER BY seal_number) AS is_older FROM (
+            SELECT seal_number, seal_sha256, least(at, sealed_at) AS made_at FROM audit_entry
+            WHERE seal_number IS NOT NULL
             ORDER BY seal_number LIMIT $2
           ) first
         ) judged WHERE is_older ORDER BY seal_number DESC LIMIT 1

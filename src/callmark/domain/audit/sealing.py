@@ -39,7 +39,7 @@ async def _seal_step(deps: Deps) -> int:
         before = await chain_queries.lock_head(tx)
         sealed = list(chain.seal_all(before, await chain_queries.select_unsealed(tx, _STEP)))
         if sealed:
-            await chain_queries.update_sealed(tx, sealed, sealed[-1][2])
+            await chain_queries.update_sealed(tx, sealed, sealed[-1][2], deps.clock.now())
         return len(sealed)
 
 
@@ -75,8 +75,9 @@ async def verify(deps: Deps, anchors: Sequence[AuditSeal] = ()) -> AuditVerifica
 async def prune(deps: Deps) -> int:
     """Deletes what is older than the log is kept, and keeps the last seal of it; how many. Safe to repeat.
 
-    Only the beginning of the chain goes, so an entry stays while a younger one stands before it. What is said of it is
-    sealed before. Each piece leaves a chain that can be verified, with an entry that says what was deleted.
+    Only the beginning of the chain goes, so an entry stays while a younger one stands before it. No entry is younger
+    than its seal, whatever a clock that was ahead wrote into it. What is said of pruning is sealed before. Each piece
+    leaves a chain that can be verified, with an entry that says what was deleted.
     """
     days = deps.settings.audit_retention_days
     if not days:

@@ -212,7 +212,8 @@ CREATE TABLE public.audit_entry (
     seal_number bigint,
     content_sha256 bytea,
     seal_sha256 bytea,
-    redacted_at timestamp with time zone
+    redacted_at timestamp with time zone,
+    sealed_at timestamp with time zone
 );
 
 COMMENT ON TABLE public.audit_entry IS 'Every change made in the console; account null: a change to the installation.';
@@ -224,6 +225,8 @@ COMMENT ON COLUMN public.audit_entry.content_sha256 IS 'Of what it said when it 
 COMMENT ON COLUMN public.audit_entry.seal_sha256 IS 'Of the seal before it, its place and its content_sha256.';
 
 COMMENT ON COLUMN public.audit_entry.redacted_at IS 'Since when it does not say a phone number any more that was erased.';
+
+COMMENT ON COLUMN public.audit_entry.sealed_at IS 'When it got its seal: seconds after it was written, whatever its own instant says.';
 
 CREATE TABLE public.audit_head (
     only_row boolean DEFAULT true NOT NULL,
