@@ -132,6 +132,3 @@ def _judged(table: Table) -> Table:
         else:
             good.append(line)
     return replace(table, lines=good, faults=faults)
-
-
-__all__ = ["Reading", "TableError", "read_table"]
