@@ -1,11 +1,11 @@
 """How a virtual handset acts by its script: which pushes it loses, how its calls end. Repeatable by a seed."""
 
+from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.calls.model import CallEvent
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.seeded_random import chance
 from callmark.surfaces.emulator.handsets.model import MOST_RINGS, Script
 from callmark.surfaces.emulator.state_queries import Faults
 
@@ -79,7 +79,7 @@ class Behaviour:
         """Counts from one and draws from the beginning."""
         seed = self._conditions.seed
         self._pushes = 0
-        self._random = chance() if seed is None else chance(seed, self._number)
+        self._random = Random(None if seed is None else f"{seed}:{self._number}")  # noqa: S311 - nothing here is a secret
 
     def loses(self, script: Script) -> bool:
         """Whether the push that has just come is lost: by the script's count or share, or by the faults set for all."""
