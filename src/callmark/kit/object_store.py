@@ -15,9 +15,9 @@ from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
-from callmark.kit.buckets import open_bucket, reason_of
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
+from callmark.kit.s3 import open_bucket, reason_of
 from callmark.kit.settings import Settings
 
 FOLDER = "objects"
