@@ -14,7 +14,7 @@ class _Lines:
         return line
 
 
-def sheet(rows: Iterable[Sequence[object]]) -> str:
+def as_csv(rows: Iterable[Sequence[object]]) -> str:
     """Rows as lines of CSV. What begins like a formula, at the beginning of a text or within, gets an apostrophe.
 
     Lines are written with both characters of a line's end, of which one is taken away again: before 3.11.9, 3.12.3 and

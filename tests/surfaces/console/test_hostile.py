@@ -29,7 +29,7 @@ from callmark.surfaces.console import cookies
 from callmark.surfaces.console.csv_export import headers_of
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
-from callmark.tables.written import sheet
+from callmark.tables.written import as_csv
 
 NEW = "quite another four words"
 _ADDRESSES = ("http://[", "http://[x]/", "//", "javascript:alert(1)")
@@ -142,32 +142,32 @@ async def test_a_new_password_ends_links_and_codes_that_the_old_one_gave(
 
 def test_a_spreadsheet_gets_no_formula_and_keeps_phone_numbers() -> None:
     cells = ["=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "\tx", "\0x", "+49 30 123456", "-5", "a=b", "", 7]
-    kept = sheet([cells]).splitlines()[0]
+    kept = as_csv([cells]).splitlines()[0]
     assert kept == "'=1+1,'@SUM(A1),'+1+cmd|' /C calc'!A0,'-2+3,'\tx,'\0x,+49 30 123456,-5,a=b,,7"
 
 
 @pytest.mark.parametrize("begin", ["=1", "\uff1d1+1", "\uff20SUM(1)", "\uff0b1+1", "\uff0d1+1"])
 @pytest.mark.parametrize("blank", ["", "\u00a0", "\u3000", " "])
 def test_wide_signs_and_blanks_do_not_hide_a_formula(begin: str, blank: str) -> None:
-    assert sheet([[blank + begin]]).splitlines()[0] == f"'{blank}{begin}"
+    assert as_csv([[blank + begin]]).splitlines()[0] == f"'{blank}{begin}"
 
 
 def test_a_wide_number_is_no_formula() -> None:
     number = "\uff0b\uff19\uff11 \uff18\uff10\uff14\uff10"
-    assert sheet([[number, f"x;{number}"]]).splitlines()[0] == f"{number},x;{number}"
+    assert as_csv([[number, f"x;{number}"]]).splitlines()[0] == f"{number},x;{number}"
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 def test_a_line_break_in_a_text_does_not_end_its_line(end: str) -> None:
     """Of whichever kind: readers end a line at each."""
     rows = [["1", f"Your parcel{end}arrives today", "x"], [f"y{end}", "", f"z{end}"]]
-    written = sheet(rows)
+    written = as_csv(rows)
     assert [*csv.reader(io.StringIO(written, newline=""))] == rows
 
 
 def test_a_spreadsheet_that_divides_elsewhere_gets_no_formula() -> None:
     cells = ["x;=A1", "x;;@A1;-A1", "x\t+1+1", "x\n=A1\r=A1", "\t=A1", "+49 30;-5\n+49 31", "a=b;c=d; -e"]
-    kept = next(csv.reader(io.StringIO(sheet([cells]), newline="")))
+    kept = next(csv.reader(io.StringIO(as_csv([cells]), newline="")))
     assert kept == ["x;'=A1", "x;;'@A1;'-A1", "x\t'+1+1", "x\n'=A1\r'=A1", "'\t'=A1", *cells[-2:]]
 
 
@@ -175,7 +175,7 @@ def test_a_spreadsheet_that_divides_elsewhere_gets_no_formula() -> None:
 @pytest.mark.parametrize("quotes", ['"', '""', '"""'])
 @pytest.mark.parametrize("begin", ["=1+1", "@SUM(A1)", "+1+1", "-A1"])
 def test_a_quotation_mark_before_a_formula_does_not_hide_it(divider: str, quotes: str, begin: str) -> None:
-    written = sheet([(3, f"x{divider}{quotes}{begin}{divider}y", "why")])
+    written = as_csv([(3, f"x{divider}{quotes}{begin}{divider}y", "why")])
     lines = csv.reader(io.StringIO(written, newline=""), delimiter="\t" if divider == "\t" else ";")
     assert not [cell for line in lines for cell in line if cell[:1] in set("=@+-")]
 

@@ -23,7 +23,7 @@ from callmark.client.reprs import SafeRepr
 from callmark.client.results import INVALID, PENDING, RecordResult
 from callmark.client.retries import may_repeat
 from callmark.client.shells import Shell
-from callmark.tables.written import sheet
+from callmark.tables.written import as_csv
 
 T = TypeVar("T")
 MOST_UNDER_WAY = 8
@@ -174,7 +174,7 @@ class Sending:
     def _written(self, rows: Sequence[ResultRow]) -> bytes:
         if self._as_json:
             return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-        return sheet(msgspec.structs.astuple(row) for row in rows).encode()
+        return as_csv(msgspec.structs.astuple(row) for row in rows).encode()
 
 
 def _opened(path: Path, journal: Journal) -> tuple[AppendedFile, Digest]:

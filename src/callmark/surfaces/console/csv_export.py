@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 from itertools import islice
 from urllib.parse import quote
 
-from callmark.tables.written import sheet
+from callmark.tables.written import as_csv
 
 _LONGEST_OWNER = 50
 """In a file's name, of which systems take 255 bytes."""
@@ -24,7 +24,7 @@ def headers_of(name: str, owner: str) -> dict[str, str]:
 
 async def csv_pieces(names: Sequence[str], rows: Iterable[Sequence[object]]) -> AsyncGenerator[str]:
     """A header and rows as CSV, for `Streaming`."""
-    yield sheet([names])
+    yield as_csv([names])
     left = iter(rows)
     while piece := list(islice(left, LINES_AT_ONCE)):
-        yield sheet(piece)
+        yield as_csv(piece)

@@ -31,7 +31,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.set_choice import SetChoice, choice_of
 from callmark.surfaces.streaming import Streaming
-from callmark.tables.written import sheet
+from callmark.tables.written import as_csv
 
 LIST = "/console/numbers"
 _PAGE = 50
@@ -128,9 +128,9 @@ async def export(request: ConsoleRequest) -> Response:
 
 
 async def _lines(pages: AsyncIterator[list[NumberDetails]]) -> AsyncIterator[str]:
-    yield sheet([_COLUMNS])
+    yield as_csv([_COLUMNS])
     async for found in pages:
-        yield sheet(_row(one) for one in found)
+        yield as_csv(_row(one) for one in found)
 
 
 def _row(found: NumberDetails) -> tuple[object, ...]:

@@ -22,7 +22,7 @@ from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
 from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.streaming import Streaming
-from callmark.tables.written import sheet
+from callmark.tables.written import as_csv
 
 LIST = "/console/uploads"
 _PAGER: Pager[Upload, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), uploads.PAGE)
@@ -111,16 +111,16 @@ async def download(request: ConsoleRequest) -> Response:
 
 async def _csv(request: ConsoleRequest, upload: Upload) -> AsyncGenerator[str]:
     names = [COLUMNS[one][0] for one in Field]
-    yield sheet([["line", *names, "record_id", "status", "field", "message"]])
+    yield as_csv([["line", *names, "record_id", "status", "field", "message"]])
     more = upload.left_out_count
     async for results in uploads.each_result(request.deps, request.account_id, upload.id):
-        yield sheet(_line(result) for result in results)
+        yield as_csv(_line(result) for result in results)
         more -= sum(bool(result.row.fault) for result in results)
     if more > 0:
         said = (
             f"{display_names.count(more, 'more line')} could not be read, and {'was' if more == 1 else 'were'} left out"
         )
-        yield sheet([["", *("" for _ in names), "", "left_out", "", said]])
+        yield as_csv([["", *("" for _ in names), "", "left_out", "", said]])
 
 
 def _line(result: RowResult) -> list[str]:
