@@ -36,7 +36,7 @@ async def existing_database(settings: Settings) -> AsyncGenerator[str]:
 def _check_data(directory: DataDirectory) -> None:
     """Raises SetupError where there is no database of ours to start."""
     try:
-        directory.refuse_file()
+        directory.refuse_path()
         version = data_version(directory.postgres)
     except PermissionError as exc:
         raise SetupError(f"{directory.path} belongs to another user; run this command as that user") from exc

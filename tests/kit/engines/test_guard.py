@@ -1,5 +1,6 @@
 """Which directories an installation takes for its data, and of which it leaves the permissions alone."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -76,3 +77,19 @@ def test_an_empty_directory_and_one_of_an_installation_are_taken(place: Path, na
         DataDirectory(place).prepare()
     assert mode(place) & 0o007 == 0
     assert (place / "lock").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (b"gr\xfcn", r"gr\\udcfcn' cannot be used: its name is not UTF-8"),
+        (b"two\nlines", r"two\\nlines' cannot be used: its name has a line break"),
+    ],
+)
+def test_a_name_that_the_engines_cannot_take_is_refused_before_anything_is_written(
+    tmp_path: Path, name: bytes, why: str
+) -> None:
+    place = tmp_path / os.fsdecode(name)
+    with pytest.raises(SetupError, match=why):
+        DataDirectory(place).prepare()
+    assert not place.exists()

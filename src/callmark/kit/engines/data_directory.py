@@ -83,7 +83,7 @@ class DataDirectory:
         """Makes what is missing, with the permissions the engines need. Raises SetupError that says what is wrong."""
         self.owner = engine_owner()
         try:
-            self.refuse_file()
+            self.refuse_path()
             self.path.mkdir(parents=True, exist_ok=True)
             self.refuse_foreign()
             os.close(
@@ -99,8 +99,12 @@ class DataDirectory:
         except OSError as exc:
             raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
 
-    def refuse_file(self) -> None:
-        """Raises SetupError where the path leads to a file, or through one."""
+    def refuse_path(self) -> None:
+        """Raises SetupError for a path that the engines cannot take, and where it leads to a file, or through one."""
+        if why := _unusable(self.path):
+            raise SetupError(
+                f"the data directory {str(self.path)!r} cannot be used: {why}; name another with --data (CALLMARK_DATA)"
+            )
         nearest = next(place for place in (self.path, *self.path.parents) if place.exists())
         if not nearest.is_dir():
             raise SetupError(
@@ -116,7 +120,7 @@ class DataDirectory:
         """The 0700 directory of PostgreSQL's socket.
 
         Below the data directory, or below the system's temporary one when the engines' user cannot come there, or the
-        path would be too long for a socket.
+        path would be too long for a socket or has a comma.
         """
         inside = self.path / "run"
         if not self.closed and _fits(inside):
@@ -211,7 +215,7 @@ def read_installation(path: Path) -> Installation:
         + _of_demo()
     )
     try:
-        directory.refuse_file()
+        directory.refuse_path()
         descriptor = os.open(directory.path / "lock", os.O_RDWR | os.O_CLOEXEC)
         try:
             if _try_lock(descriptor):  # left over by a killed one
@@ -234,9 +238,17 @@ def _is_plain_file(path: Path) -> bool:
     return stat.S_ISREG(path.lstat().st_mode)
 
 
+def _unusable(path: Path) -> str:
+    """Why PostgreSQL, or a connection to it, cannot have a path; empty where they can."""
+    text = str(path)
+    if any("\udc80" <= one <= "\udcff" for one in text):  # how Python writes bytes that it cannot read
+        return "its name is not UTF-8, or the locale (LANG, LC_ALL) is one without UTF-8"
+    return "its name has a line break" if "\n" in text or "\r" in text else ""
+
+
 def _fits(run_dir: Path) -> bool:
-    """Whether a socket in there has a path that the kernel takes."""
-    return len(os.fsencode(run_dir / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
+    """Whether a socket in there has a path that the kernel takes, and PostgreSQL does not read as several."""
+    return "," not in str(run_dir) and len(os.fsencode(run_dir / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
 
 
 def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:
