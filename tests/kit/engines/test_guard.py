@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from callmark.kit.engines.data_directory import DataDirectory
+from callmark.kit.engines.data_directory import DataDirectory, write_private
 from callmark.kit.errors import SetupError
 
 
@@ -93,3 +93,12 @@ def test_a_name_that_the_engines_cannot_take_is_refused_before_anything_is_writt
     with pytest.raises(SetupError, match=why):
         DataDirectory(place).prepare()
     assert not place.exists()
+
+
+def test_whatever_the_umask_a_private_file_is_for_its_owner(tmp_path: Path) -> None:
+    before = os.umask(0o777)
+    try:
+        write_private(tmp_path / "secret", b"")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "secret") == 0o600

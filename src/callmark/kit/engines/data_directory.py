@@ -258,6 +258,7 @@ def write_private(path: Path, content: bytes, owner: Owner | None = None) -> Non
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        os.fchmod(descriptor, 0o600)  # whatever the umask takes away
         if owner:
             os.fchown(descriptor, owner.uid, owner.gid)
     force(partial)
