@@ -10,7 +10,7 @@ import uvloop
 
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings
-from callmark.processes.ports import address_of, is_address_here, open_socket, open_sockets
+from callmark.processes.ports import address_of, hold_port, is_address_here, open_socket, open_sockets
 from callmark.processes.supervisor import with_addresses
 
 BURST = 64
@@ -95,3 +95,7 @@ def test_an_emulator_still_answers_to_the_name_that_it_listens_on(monkeypatch: p
 def test_an_address_of_another_machine_is_not_here() -> None:
     assert is_address_here("127.0.0.1")
     assert not is_address_here("192.0.2.1")
+    with pytest.raises(
+        SetupError, match=r"port 0 of 192\.0\.2\.1: .*\. This machine does not have that address: name one"
+    ):
+        hold_port("192.0.2.1", 0)

@@ -1,6 +1,7 @@
 """`callmark doctor`: looks at settings, engines, clock and disk, and says what to do."""
 
 import asyncio
+from errno import EADDRINUSE, EADDRNOTAVAIL
 from pathlib import Path
 
 import click
@@ -221,10 +222,13 @@ async def _ports(settings: Settings) -> list[CheckResult]:
     try:
         open_socket(settings.host, settings.port, reuse_port=False).close()
     except SetupError as exc:
-        if await _is_ours(settings):
+        why = exc.__cause__.errno if isinstance(exc.__cause__, OSError) else None
+        if why != EADDRNOTAVAIL and await _is_ours(settings):
             return [CheckResult("port", ok=True, detail=f"Callmark answers on port {settings.port}")]
         detail, _, advice = exc.message.partition(". ")
-        return [CheckResult("port", ok=False, detail=detail, advice=f"Stop what listens there. {advice}".strip())]
+        if why == EADDRINUSE:
+            advice = f"Stop what listens there. {advice}"
+        return [CheckResult("port", ok=False, detail=detail, advice=advice or _OTHER_ADDRESS)]
     return [CheckResult("port", ok=True, detail=f"port {settings.port} is free")]
 
 
@@ -245,6 +249,7 @@ class _Readiness(msgspec.Struct):
 
 
 _SET_ADMIN_PORT = "If a process runs on this machine, set CALLMARK_ADMIN_PORT to its admin port."
+_OTHER_ADDRESS = "Name an address of this machine with CALLMARK_HOST."
 _SEE_LOG = "See the log of `callmark serve` for details."
 
 

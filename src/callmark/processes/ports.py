@@ -1,11 +1,17 @@
 """Sockets to listen on, and ports held for processes to come."""
 
 import socket
+from errno import EADDRNOTAVAIL
 
 from callmark.kit.errors import SetupError
 
 _SOCKETS = 16
 """Of a process that takes connections from clients."""
+
+_ADDRESS = (
+    "This machine does not have that address: name one that it has with CALLMARK_HOST or CALLMARK_ADMIN_HOST. If it is"
+    " 127.0.0.1, give it back to the loopback interface; embedded engines use it too."
+)
 
 
 def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = "--port") -> socket.socket:
@@ -22,9 +28,8 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = 
         sock.bind(address)
     except OSError as exc:
         sock.close()
-        raise SetupError(
-            f"cannot listen on port {port} of {host}: {exc.strerror}. Choose another port with {option}."
-        ) from exc
+        advice = _ADDRESS if exc.errno == EADDRNOTAVAIL else f"Choose another port with {option}."
+        raise SetupError(f"cannot listen on port {port} of {host}: {exc.strerror}. {advice}") from exc
     return sock
 
 
