@@ -94,6 +94,11 @@ def help_link(slug: str) -> Header:
     return b"link", f'<{ERROR_PAGES}{slug}>; rel="help"'.encode()
 
 
+def retry_after_s(error: TooManyRequests) -> int:
+    """What the answer's `Retry-After` says: whole seconds, at least one, and not too few."""
+    return max(-(-error.retry_after // _SECOND), 1)
+
+
 def render_error(error: AppError, *, with_field: bool = False) -> Response:
     """The Family A answer of an error, with the headers it calls for; `with_field` names the field that it is about."""
     slug, message = (error.slug, error.message) if type(error) is not AppError else (AppError.slug, "internal error")
@@ -101,8 +106,7 @@ def render_error(error: AppError, *, with_field: bool = False) -> Response:
     answer = render(ErrorBody(slug, message, field or UNSET), error.status)
     answer.headers.append(help_link(slug))
     if isinstance(error, TooManyRequests):
-        seconds = max(-(-error.retry_after // _SECOND), 1)
-        answer.headers.append((b"retry-after", str(seconds).encode()))
+        answer.headers.append((b"retry-after", str(retry_after_s(error)).encode()))
     elif isinstance(error, (Unavailable, StillRunning)):
         answer.headers.append((b"retry-after", b"1"))
     elif isinstance(error, Unauthenticated):

@@ -20,6 +20,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, page_after, with_query
 from callmark.surfaces.console.route import Access, get, post
 from callmark.surfaces.emulator.curl_example import CREDENTIALS_JSON
+from callmark.surfaces.http import retry_after_s
 
 SIGN_IN, CODE, FORGOT = "/console/sign-in", "/console/sign-in/code", "/console/forgot"
 _OR_ANOTHER = "Or reset your password: you can sign in immediately in the browser where you open the link."
@@ -193,9 +194,11 @@ async def show_reset(request: ConsoleRequest) -> Response:
 async def reset(request: ConsoleRequest) -> Response:
     try:
         owner = await links.look_at_link(request.deps, LinkKind.PASSWORD_RESET, _token(request))
-        known = await links.reset_password(request.deps, _token(request), request.form.new_password(), request.origin)
-    except InvalidInput as refused:
-        return page(request, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
+        try:
+            password = request.form.new_password()
+            known = await links.reset_password(request.deps, _token(request), password, request.origin)
+        except InvalidInput as refused:
+            return page(request, ResetPage(Form().refused(refused), owner.email), 422)
     except NotFound:
         return page(request, DeadLinkPage(), 404)
     await _end_session(request)
@@ -219,12 +222,13 @@ async def accept_invitation(request: ConsoleRequest) -> Response:
     form = request.form
     try:
         invited = await links.look_at_link(request.deps, LinkKind.INVITATION, _token(request))
-        done = await links.accept_invitation(
-            request.deps, _token(request), form.text("name"), form.new_password(), _origin(request)
-        )
-    except (InvalidInput, Conflict) as refused:
-        kept = Form.of(name=form.text("name")).refused(refused)
-        return page(request, InvitationPage(kept, invited.email, invited.account_name), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
+        try:
+            done = await links.accept_invitation(
+                request.deps, _token(request), form.text("name"), form.new_password(), _origin(request)
+            )
+        except (InvalidInput, Conflict) as refused:
+            kept = Form.of(name=form.text("name")).refused(refused)
+            return page(request, InvitationPage(kept, invited.email, invited.account_name), 422)
     except NotFound:
         return page(request, DeadLinkPage(), 404)
     return await _welcome(request, done, HOME)
@@ -268,7 +272,7 @@ def _later(form: Form, refused: TooManyRequests, more: str = "") -> Form:
 
 
 def _too_many(response: Response, refused: TooManyRequests) -> Response:
-    response.headers["Retry-After"] = str(max(-(-int(refused.retry_after.total_seconds()) // 1), 1))
+    response.headers["Retry-After"] = str(retry_after_s(refused))
     return response
 
 
