@@ -6,9 +6,7 @@ says nothing (RFC 7578, 5.1.2); Starlette would read the fields in it. Files are
 is read here, because Starlette takes seconds for a long one.
 """
 
-import re
 from asyncio import to_thread
-from collections.abc import AsyncGenerator
 from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
@@ -19,7 +17,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from callmark.kit.errors import InvalidInput, PayloadTooLarge
-from callmark.surfaces.bodies import NotUtf8, check_encoding, check_utf8
+from callmark.surfaces.bodies import check_encoding
 from callmark.surfaces.http import announced_bytes, read_body
 
 LARGEST_TEXT_BYTES = 8 * 1024 * 1024
@@ -32,7 +30,7 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _MULTIPART = "multipart/form-data"
 _AT_ONCE_BYTES = 64 * 1024
 """A longer form is read in a thread."""
-_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
+_NOT_UTF8 = "The form has text that is not UTF-8. Submit it again."
 _NO_FORM = "The form could not be read. Submit it again."
 
 
@@ -71,9 +69,9 @@ class _Parser(MultiPartParser):
     """As its base, but for files over the limit, with one limit for all text, and refusing a form that is cut off."""
 
     def __init__(self, request: Request, largest_bytes: int) -> None:
-        stream = self._counted(request.stream())
-        super().__init__(_without_charset(request.headers), stream, max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1)
-        self._fed, self._text_at, self._value_at = 0, 0, 0
+        super().__init__(
+            _without_charset(request.headers), request.stream(), max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1
+        )
         self._largest, self._text_bytes, self._file_bytes = largest_bytes, 0, 0
         self._is_whole = False
 
@@ -92,8 +90,6 @@ class _Parser(MultiPartParser):
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         file = self._current_part.file
         if file is None:
-            if not self._current_part.data:
-                self._text_at = self._fed + start
             self._text_bytes += end - start
             if self._text_bytes > LARGEST_TEXT_BYTES:
                 raise PayloadTooLarge(LARGEST_TEXT_BYTES)
@@ -103,18 +99,13 @@ class _Parser(MultiPartParser):
                 return
         super().on_part_data(data, start, end)
 
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        if not self._current_partial_header_value:
-            self._value_at = self._fed + start
-        super().on_header_value(data, start, end)
-
     def on_header_end(self) -> None:
-        _check(self._current_partial_header_value, self._value_at)  # whole: a character may come in two pieces
+        _check(self._current_partial_header_value)  # whole: a character may come in two pieces
         super().on_header_end()
 
     def on_part_end(self) -> None:
         if self._current_part.file is None:
-            _check(bytes(self._current_part.data), self._text_at)
+            _check(bytes(self._current_part.data))
         super().on_part_end()
         name, value = self.items[-1]
         if isinstance(value, UploadFile) and self._file_bytes > self._largest:
@@ -122,11 +113,6 @@ class _Parser(MultiPartParser):
 
     def on_end(self) -> None:
         self._is_whole = True
-
-    async def _counted(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        async for piece in stream:
-            yield piece
-            self._fed += len(piece)
 
 
 def _without_charset(headers: Headers) -> Headers:
@@ -139,37 +125,27 @@ def _without_charset(headers: Headers) -> Headers:
     return Headers({"content-type": kind})
 
 
-def _check(text: bytes, offset: int) -> None:
+def _check(text: bytes) -> None:
+    """Raises InvalidInput for bytes that are not UTF-8."""
     try:
-        check_utf8(text)
-    except NotUtf8 as exc:
-        raise NotUtf8(offset + exc.offset) from exc
+        text.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidInput(_NOT_UTF8) from exc
 
 
 def _fields(body: bytes, most: int) -> FormData:
     """The fields of a form without files, at most `most`. Raises InvalidInput, of which NotUtf8 is one."""
-    check_utf8(body)
     if body.count(b"&") >= most:
         raise InvalidInput(_NO_FORM)
     pairs = [pair.partition(b"=") for pair in body.split(b"&") if pair]
     try:
         return FormData([(_text_of(name), _text_of(value)) for name, _, value in pairs])
     except UnicodeDecodeError as exc:
-        raise NotUtf8(_escaped_fault(body)) from exc
+        raise InvalidInput(_NOT_UTF8) from exc
 
 
 def _text_of(sent: bytes) -> str:
     return unquote_to_bytes(sent.replace(b"+", b" ")).decode()
-
-
-def _escaped_fault(body: bytes) -> int:
-    """Where the `%` is whose byte, once it is no longer escaped, is the first that is not UTF-8."""
-    try:
-        check_utf8(unquote_to_bytes(body))
-    except NotUtf8 as exc:
-        before = sum(found.start() - 2 * count < exc.offset for count, found in enumerate(_ESCAPE.finditer(body)))
-        return exc.offset + 2 * before
-    raise AssertionError("each field is UTF-8 where the whole is")
 
 
 def _bounded(request: Request, most: int) -> Request:
