@@ -144,6 +144,7 @@ class Browser(Struct):
 
     http: httpx.AsyncClient
     acting_for: AccountId | None = None
+    person: Person = Person()
 
     async def get(self, path: str, **more: str) -> httpx.Response:
         """A page; redirects are not followed."""
@@ -162,7 +163,7 @@ class Browser(Struct):
         """A token that the console accepts from this browser. It names no person, as none did in older versions."""
         jar = self.http.cookies
         key = jar.get(cookies.SESSION) or jar.get(cookies.VISITOR) or "none"
-        return cookies.csrf_token(key, cookies.Viewer(account_id=self.acting_for))
+        return cookies.csrf_token(key, cookies.Viewer(self.person, self.acting_for))
 
     async def follow(self, response: httpx.Response) -> httpx.Response:
         """The page an answer redirects to."""
@@ -185,7 +186,9 @@ class Visitors(Struct):
 
     async def as_member(self, member: Member) -> Browser:
         """Signed in as that member."""
-        return await self._as(Person(member_id=member.id))
+        browser = await self._as(Person(member_id=member.id))
+        browser.acting_for = member.account_id
+        return browser
 
     async def as_operator(self, operator: Operator) -> Browser:
         """Signed in as that operator, acting for nobody."""
@@ -195,6 +198,7 @@ class Visitors(Struct):
         async with self.deps.db.transaction() as tx:
             token = await begin_session(self.deps, tx, person, Origin("203.0.113.7", "test"))
         browser = self()
+        browser.person = person
         browser.http.cookies.set(cookies.SESSION, token, domain="callmark.test", path="/")
         return browser
 

@@ -70,8 +70,10 @@ _ACCOUNT = AccountId(UUID(int=7))
 _MEMBER, _OPERATOR = Person(MemberId(UUID(int=8))), Person(operator_id=OperatorId(UUID(int=9)))
 
 
-@pytest.mark.parametrize("person", [Person(), _MEMBER, _OPERATOR])
-@pytest.mark.parametrize("account_id", [None, _ACCOUNT])
+@pytest.mark.parametrize(
+    ("person", "account_id"),
+    [(Person(), None), (_MEMBER, None), (_MEMBER, _ACCOUNT), (_OPERATOR, None), (_OPERATOR, _ACCOUNT)],
+)
 def test_a_token_of_a_page_names_whom_it_was_made_for_and_no_other_can_be_put_in(
     person: Person, account_id: AccountId | None
 ) -> None:

@@ -66,9 +66,6 @@ class Console:
         session = await sessions.find_session(self._deps, token, is_use=not anonymous.is_poll) if token else None
         if session:
             http.scope["account"] = str(session.account_id or "operator")
-            person = kept_forms.person_cookie(session.person)
-            if cookies.read(http, cookies.PERSON, at=self._deps.public_url) != person:
-                anonymous.new_cookies.append(cookies.Cookie(cookies.PERSON, person))
             return ConsoleRequest(self._deps, http, session, anonymous.origin, token, new_cookies=anonymous.new_cookies)
         is_page = not (anonymous.is_poll or anonymous.is_htmx)  # those lead to one; two tabs may ask at once
         if is_page and not cookies.read(http, cookies.VISITOR, at=self._deps.public_url):

@@ -26,7 +26,7 @@ from callmark.domain.sessions.known_browsers.service import LIFETIME as KNOWN_LI
 from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME, Person
 from callmark.kit.ids import random_text
 
-_ALL = SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
+_ALL = SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, FORMS = (
     "callmark_session",
     "callmark_visitor",
     "callmark_code",
@@ -34,7 +34,6 @@ _ALL = SESSION, VISITOR, CODE, DEVICE, BROWSER, FLASH, THEME, PERSON, FORMS = (
     "callmark_browser",
     "callmark_said",
     "callmark_theme",
-    "callmark_person",
     "callmark_forms",
 )
 _OF_HOST = "__Host-"
@@ -66,7 +65,6 @@ class Cookie(Struct, frozen=True):
     name: str
     value: str
     lifetime: timedelta | None = None
-    http_only: bool = True
 
 
 def read(request: Request, name: str, *, at: str) -> str:
@@ -90,12 +88,10 @@ def are_any(request: Request, *, at: str) -> bool:
 def write(response: Response, cookie: Cookie, *, at: str) -> None:
     """Sets a cookie on an answer."""
     name = _full(cookie.name, at)
-    options = {"path": "/", "secure": name.startswith(_OF_HOST), "httponly": cookie.http_only, "samesite": "lax"}
-    if cookie.value:
-        age = None if cookie.lifetime is None else int(cookie.lifetime.total_seconds())
-        response.set_cookie(name, cookie.value, max_age=age, **options)  # pyright: ignore[reportArgumentType] - the options' own types
-    else:
-        response.delete_cookie(name, **options)  # pyright: ignore[reportArgumentType] - as above
+    lifetime = cookie.lifetime if cookie.value else timedelta()
+    age = None if lifetime is None else int(lifetime.total_seconds())
+    is_https = name.startswith(_OF_HOST)
+    response.set_cookie(name, cookie.value, max_age=age, secure=is_https, httponly=True, samesite="lax")
 
 
 def session(token: str) -> list[Cookie]:
@@ -169,11 +165,10 @@ def viewer_of(token: str) -> Viewer:
     names = _unmasked(token)[_CSRF_BYTES:]
     if not _are_names(names):
         return Viewer()
-    kind, has_person = names[:1], len(names) % _ID_BYTES == 1
-    account, person = names[_PERSON_BYTES if has_person else 0 :], Person()
-    if has_person:
-        named = UUID(bytes=names[1:_PERSON_BYTES])
-        person = Person(MemberId(named)) if kind == b"m" else Person(operator_id=OperatorId(named))
+    if not names:
+        return NOBODY
+    named, account = UUID(bytes=names[1:_PERSON_BYTES]), names[_PERSON_BYTES:]
+    person = Person(MemberId(named)) if names[:1] == b"m" else Person(operator_id=OperatorId(named))
     return Viewer(person, AccountId(UUID(bytes=account)) if account else None)
 
 
@@ -184,7 +179,7 @@ def _names(viewer: Viewer) -> bytes:
 
 
 def _are_names(names: bytes) -> bool:
-    return len(names) in {0, _ID_BYTES, _PERSON_BYTES, _PERSON_BYTES + _ID_BYTES}
+    return len(names) in {0, _PERSON_BYTES, _PERSON_BYTES + _ID_BYTES}
 
 
 def _csrf(key: str, names: bytes) -> bytes:

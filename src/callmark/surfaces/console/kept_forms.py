@@ -11,19 +11,18 @@ cookie that the same answer set. So nobody's form stands before another person w
 
 import hmac
 from typing import ClassVar
-from uuid import UUID
 
 import msgspec
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from callmark.domain.accounts.model import Account
-from callmark.domain.ids import AccountId, MemberId, OperatorId
+from callmark.domain.ids import AccountId
 from callmark.domain.sessions import handovers
 from callmark.domain.sessions.model import TOKEN_LENGTH, Person
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.errors import AppError, Forbidden, NotFound, TooManyRequests
-from callmark.kit.ids import parse_uuid, random_text, sha256
+from callmark.kit.ids import random_text, sha256
 from callmark.surfaces.console import admission, bodies, cookies, stale_pages
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, page_after, page_of, with_query
@@ -106,11 +105,6 @@ class NoFormPage(Page, frozen=True):
     template: ClassVar[str] = "kit/no_form.html"
 
 
-def person_cookie(person: Person) -> str:
-    """What a browser keeps of who was signed in: forms that come too late wait for that person alone."""
-    return f"m{person.member_id}" if person.member_id else f"o{person.operator_id}"
-
-
 async def keep_for_sign_in(route: ConsoleRoute, request: ConsoleRequest) -> Response:
     """To the sign-in, after which the form is shown again; says what happened to it, unless another site sent it."""
     try:
@@ -119,8 +113,6 @@ async def keep_for_sign_in(route: ConsoleRoute, request: ConsoleRequest) -> Resp
         return _go(request, SIGN_IN)
     kept = await _read(route, request)
     person = cookies.viewer_of(request.sent_csrf).person
-    if person == Person():
-        person = _last_person(request)
     token = await _hand_over(request, kept, person) if kept and kept.fields else ""
     if token:
         onward, said = f"{KEPT}/{token}", _WAITS
@@ -205,9 +197,7 @@ def _opened(request: ConsoleRequest, content: bytes | None) -> KeptForm | None:
 
 def _is_of_other_account(kept: KeptForm, request: ConsoleRequest) -> bool:
     """A member has one account alone: it is meant where a member's form names none."""
-    if not kept.is_of_account or (kept.account_id is None and request.live_session.role is not None):
-        return False
-    return kept.account_id != request.live_session.account_id
+    return kept.is_of_account and kept.account_id != request.live_session.account_id
 
 
 async def _read(route: ConsoleRoute, request: ConsoleRequest) -> KeptForm | None:
@@ -257,15 +247,6 @@ async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) ->
 def _browser(request: ConsoleRequest) -> str:
     """What this browser got with the first form that was kept for it; empty when it has none."""
     return cookies.read(request.http, cookies.FORMS, at=request.deps.public_url)
-
-
-def _last_person(request: ConsoleRequest) -> Person:
-    """Who was signed in here last; nobody by name if the browser does not say."""
-    text = cookies.read(request.http, cookies.PERSON, at=request.deps.public_url)
-    found: UUID | None = parse_uuid(text[1:])
-    if found is None:
-        return Person()
-    return Person(member_id=MemberId(found)) if text[0] == "m" else Person(operator_id=OperatorId(found))
 
 
 def _page_before(request: ConsoleRequest) -> str:

@@ -16,7 +16,6 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
-from callmark.domain.sessions.model import Person
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies
@@ -80,10 +79,7 @@ def is_of_account(route: ConsoleRoute) -> bool:
 
 def _is_of_this_person(request: ConsoleRequest) -> bool:
     """Whether who is signed in now opened the page that asks. An older session of the same person will do."""
-    person = cookies.viewer_of(request.sent_csrf).person
-    if person == Person():  # opened before an upgrade
-        return cookies.is_csrf_token(request.sent_csrf, request.csrf_key)
-    return person == request.live_session.person
+    return cookies.viewer_of(request.sent_csrf).person == request.live_session.person
 
 
 def link_to_file(request: ConsoleRequest, path: str, **parts: str) -> str:
