@@ -32,9 +32,7 @@ class RecordedRequest(Struct, frozen=True):
 
 
 class _SinkState(Struct, frozen=True):
-    url: str
-    local_url: str = ""
-    """Empty if the emulator is of an older version."""
+    local_url: str
 
 
 class EmulatorSink:
@@ -59,7 +57,7 @@ class EmulatorSink:
     def answer(self, status: int = 200, **how: object) -> None:
         """How it answers from now on: `status`, `delay_s`, `headers`, `body`, `drip`, `reset` (docs/emulator.md)."""
         made = self._control.ask("PUT", f"sinks/{self.name}", _SinkState, status=status, **how)
-        self.url = made.local_url or made.url
+        self.url = made.local_url
 
 
 class EmulatorWebhook(Struct, frozen=True):

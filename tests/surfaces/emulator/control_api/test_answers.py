@@ -223,7 +223,7 @@ async def test_feedback_that_does_not_fit_is_told_with_what_would(emulator: Emul
     asks = f"{first.id} (Did the courier arrive on time? Yes | No), {second.id} (Anything else? text)"
     campaigns = f"{on.campaign.id} (Delivery check, answered and missed calls)"
     bad: list[tuple[dict[str, Any], str]] = [
-        ({"call_type": "busy"}, "call_type must be one of answered, missed"),
+        ({"call_type": "busy"}, "call_type is invalid: 'busy' is not one of answered, missed"),
         (
             {"campaign_id": "7"},
             f"campaign_id is invalid; campaigns of this number: {campaigns}",

@@ -79,7 +79,7 @@ async def test_a_clock_body_that_makes_no_sense_is_told_why(api: httpx.AsyncClie
 _HANDSETS: list[tuple[object, str]] = [
     ({}, "phone_number is required"),
     ({"phone_number": "12"}, "phone_number is not a valid phone number"),
-    ({"phone_number": "919900112233", "os": "symbian"}, "os must be one of android, ios"),
+    ({"phone_number": "919900112233", "os": "symbian"}, "os is invalid: 'symbian' is not one of android, ios"),
     ({"phone_number": "919900112233", "app_version": "new"}, "app_version is invalid"),
     ({"phone_number": "919900112233", "online": "yes"}, "online is invalid"),
     ({"phone_number": "919900112233", "colour": "red"}, "known: phone_number, os, app_version, online, script"),

@@ -40,7 +40,7 @@ def answer_routes(deps: Deps) -> list[BaseRoute]:
             receiver=_receiver(request),
             business_number=wire.phone(body.business_number, "business_number"),
             campaign_id=body.campaign_id,
-            call_type=wire.call_type(body.call_type),
+            call_type=body.call_type,
             answers=body.answers,
         )
         done = await farm_api.ask(deps, respond, farm_api.Responded)

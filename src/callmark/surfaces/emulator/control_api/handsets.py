@@ -5,6 +5,7 @@ from msgspec import UNSET
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
+from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.kit.errors import InvalidInput
@@ -52,7 +53,7 @@ class _Handsets:
         body = await wire.read(request, wire.HandsetIn)
         handset = VirtualHandset(
             phone_number=wire.phone(body.phone_number, "phone_number"),
-            os=OS.ANDROID if body.os is UNSET else wire.os_of(body.os),
+            os=OS.ANDROID if body.os is UNSET else body.os,
             app_version=magic_receivers.APP_VERSION if body.app_version is UNSET else wire.version(body.app_version),
             online=True if body.online is UNSET else body.online,
             script=Script() if body.script is UNSET else wire.script(body.script),
@@ -68,7 +69,7 @@ class _Handsets:
             raise InvalidInput("phone_number cannot change; create another handset", field="phone_number")
         change = farm_api.Change(
             phone_number=number,
-            os=UNSET if body.os is UNSET else wire.os_of(body.os),
+            os=body.os,
             app_version=UNSET if body.app_version is UNSET else wire.version(body.app_version),
             online=body.online,
             script=UNSET if body.script is UNSET else wire.script(body.script),
@@ -78,7 +79,7 @@ class _Handsets:
 
     async def remove(self, request: Request) -> Response:
         """Uninstalls the app: the number's registration ends, and the handset is gone."""
-        await farm_api.ask(self._deps, farm_api.Remove(_path_phone(request)), farm_api.Removed)
+        await farm_api.ask(self._deps, farm_api.Remove(_path_phone(request)), farm_api.Done)
         return Response(204, headers=[])
 
     async def screen(self, request: Request) -> Response:
@@ -95,7 +96,7 @@ class _Handsets:
         ring = farm_api.Ring(
             wire.phone(body.receiver, "receiver"),
             wire.phone(body.caller, "caller"),
-            None if body.outcome is UNSET else wire.outcome(body.outcome),
+            None if body.outcome is UNSET else CallEvent(body.outcome),
         )
         rung = await farm_api.ask(self._deps, ring, farm_api.Rung)
         return render(wire.CallOut(**msgspec.structs.asdict(rung.screen), outcome=rung.outcome))

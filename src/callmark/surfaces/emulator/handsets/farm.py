@@ -154,7 +154,6 @@ class Farm:
                 answer = await self._change(question)
             case farm_api.Remove():
                 await self._remove(question.phone_number)
-                answer = farm_api.Removed()
             case farm_api.Count():
                 answer = self._count()
             case farm_api.Survey():

@@ -47,7 +47,7 @@ class Change(Struct, frozen=True, kw_only=True, tag="change"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """The app is uninstalled and the handset gone; answered by `Removed`.
+    """The app is uninstalled and the handset gone; answered by `Done`.
 
     One that sleeps cannot say so: the platform learns it from the push service.
     """
@@ -163,10 +163,6 @@ class Made(Struct, frozen=True, tag="made"):
     is_asleep: bool = False
 
 
-class Removed(Struct, frozen=True, tag="removed"):
-    """It is gone."""
-
-
 class ScreenShown(Struct, frozen=True, tag="shown"):
     """What shows."""
 
@@ -231,10 +227,8 @@ class FarmRefusal(Struct, frozen=True, tag="refused"):
 
 
 AnswerOnHandset = ScreenShown | Rung | AskedBack | Responded | HandsetPageShown | Performed
-Answer = AnswerOnHandset | Made | Removed | Surveyed | Done | Counted | FarmRefusal
-_A = TypeVar(
-    "_A", Made, Removed, ScreenShown, Rung, AskedBack, Responded, HandsetPageShown, Surveyed, Performed, Done, Counted
-)
+Answer = AnswerOnHandset | Made | Surveyed | Done | Counted | FarmRefusal
+_A = TypeVar("_A", Made, ScreenShown, Rung, AskedBack, Responded, HandsetPageShown, Surveyed, Performed, Done, Counted)
 
 _questions = msgspec.json.Decoder(Question)
 

@@ -3,15 +3,12 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader
 
-templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+from callmark.surfaces.templates import templates_of
+
+templates = templates_of(FileSystemLoader(Path(__file__).parent / "templates"))
+templates.auto_reload = True  # shows a changed template without a restart
 
 
 def headers(public_url: str) -> dict[str, str]:
