@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -200,5 +200,7 @@ def any_json(answer: Answer) -> object:
     """The body of a success as plain JSON. Raises UnexpectedAnswer."""
     found = decoded(answer, object)
     if isinstance(found, dict):
-        return SecretDict(found)  # pyright: ignore[reportUnknownArgumentType] - JSON is what it is
-    return SecretList(found) if isinstance(found, list) else found  # pyright: ignore[reportUnknownArgumentType] - as above
+        return SecretDict(as_object(cast("object", found)))
+    if isinstance(found, list):
+        return SecretList(cast("list[object]", found))
+    return found

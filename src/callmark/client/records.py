@@ -90,7 +90,9 @@ def rough_record(source: object) -> CallRecord:
         return source
     if not isinstance(source, Mapping):
         return CallRecord()
-    known: Json = {LIBRARY_NAMES.get(str(key), str(key)): value for key, value in source.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - anybody's mapping
+    known: Json = {
+        LIBRARY_NAMES.get(str(key), str(key)): value for key, value in cast("Mapping[object, object]", source).items()
+    }
     return CallRecord(**{name: known[name] for name in FIELDS if known.get(name) is not None})
 
 

@@ -10,7 +10,7 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import click
 import httpx
@@ -141,8 +141,8 @@ def _check_texts(context: click.Context) -> None:
     """Raises UsageError for an argument with bytes that are no UTF-8; names of files may have such."""
     for one in context.command.params:
         given = context.params.get(one.name or "")
-        texts = given if isinstance(given, tuple) else (given,)  # pyright: ignore[reportUnknownVariableType] - of whatever
-        if isinstance(one.type, click.types.StringParamType) and any(map(_is_broken, texts)):  # pyright: ignore[reportUnknownArgumentType] - as above
+        texts = cast("tuple[object, ...]", given) if isinstance(given, tuple) else (given,)
+        if isinstance(one.type, click.types.StringParamType) and any(map(_is_broken, texts)):
             raise click.UsageError(f"{one.get_error_hint(context)} has bytes that are no UTF-8: type it")
 
 

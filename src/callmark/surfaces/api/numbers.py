@@ -73,9 +73,10 @@ def _sent(request: ApiRequest) -> list[str]:
         raise InvalidInput("request body is invalid") from exc
     if sent is None or sent == "":
         raise InvalidInput("phone_numbers is required", field="phone_numbers")
-    if not isinstance(sent, list) or not all(isinstance(one, str) for one in sent):  # pyright: ignore[reportUnknownVariableType] - JSON is what it is
+    try:
+        return msgspec.convert(sent, list[str])
+    except msgspec.ValidationError:
         refuse("phone_numbers")
-    return sent  # pyright: ignore[reportUnknownVariableType] - as above
 
 
 def _feature_set_id(request: ApiRequest) -> FeatureSetId:

@@ -1,5 +1,7 @@
 """What `callmark number` prints: numbers, answers bucket by bucket, jobs, and lines of a file that give no number."""
 
+from typing import cast
+
 import click
 
 from callmark.domain.numbers.model import Delisted, ListingJob, NumberDetails, Published, RequestStatus
@@ -27,7 +29,8 @@ def print_answer(out: Output, row: Row, listed: NumberList, said: str) -> None:
             }
         )
         return
-    counts = {name: len(value) if isinstance(value, list) else value for name, value in row.items() if name != "status"}  # pyright: ignore[reportUnknownArgumentType] - only its length
+    lists = {name: cast("list[object]", value) for name, value in row.items() if isinstance(value, list)}
+    counts = {name: len(lists[name]) if name in lists else value for name, value in row.items() if name != "status"}
     out.item({name: value for name, value in counts.items() if value}, said)
     print_rejected(out, listed)
 
