@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from callmark.kit.engines.child import Child, spawn
+from callmark.kit.engines.child import Child, ChildHolder, spawn
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.errors import SetupError
@@ -79,7 +79,7 @@ class _Begun(NamedTuple):
     """The descriptor that it tells us by."""
 
 
-class ProcessUnit:
+class ProcessUnit(ChildHolder):
     """A child process of ours (`callmark.processes.child`).
 
     It gets its settings through a pipe, so that it can begin before they are known, and so that no secret is in an
@@ -105,14 +105,8 @@ class ProcessUnit:
         python = [sys.executable, "-P", "-m", "callmark.processes.child"]
         self._argv = [*python, kind, f"--index={index}", f"--roles={','.join(roles)}"]
         self._logs = logs
-        self._child: Child | None = None
         self._begun: _Begun | None = None
         self.settings: Settings | None = None
-
-    @property
-    def pid(self) -> int:
-        """Process id of the last start."""
-        return self._started().pid
 
     def begin(self) -> None:
         """Starts the process, which imports its modules and then waits for `start`. Raises OSError."""
@@ -166,10 +160,6 @@ class ProcessUnit:
             raise SetupError(f"process {self.name} did not start: {ready.error}")
         self.admin_port = ready.admin_port
 
-    async def wait(self) -> int:
-        """The exit status once it has ended."""
-        return await self._started().wait()
-
     async def stop(self, within_s: float) -> None:
         """Asks it to end, and kills it after `within_s`."""
         if self._child:
@@ -195,11 +185,6 @@ class ProcessUnit:
             return msgspec.json.decode(body, type=ChildHealth).troubles
         finally:
             writer.close()
-
-    def _started(self) -> Child:
-        if self._child is None:
-            raise RuntimeError("not started")
-        return self._child
 
 
 def _environ() -> dict[str, str]:

@@ -72,6 +72,26 @@ class Child:
         return await self.wait()
 
 
+class ChildHolder:
+    """What runs as a child process, and may start another one when that has ended."""
+
+    _child: Child | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child started last."""
+        return self._started().pid
+
+    async def wait(self) -> int:
+        """The exit status of the child started last, once it has ended."""
+        return await self._started().wait()
+
+    def _started(self) -> Child:
+        if self._child is None:
+            raise RuntimeError("not started")
+        return self._child
+
+
 def _before_it_runs(on_parents_death: signal.Signals, ignores: Sequence[signal.Signals]) -> Callable[[], None]:
     parent = os.getpid()
 

@@ -13,7 +13,7 @@ import msgspec
 
 from callmark.broken_json import NOT_JSON
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats, reachable_nats
-from callmark.kit.engines.child import Child, spawn
+from callmark.kit.engines.child import Child, ChildHolder, spawn
 from callmark.kit.engines.data_directory import DataDirectory, write_private
 from callmark.kit.engines.leftovers import nats_of, stop_leftovers
 from callmark.kit.engines.logfile import open_log, tail
@@ -30,7 +30,7 @@ START_WITHIN_S = 15.0
 _REACHED_BY = ("port", "server_name", "authorization")
 
 
-class EmbeddedNats:
+class EmbeddedNats(ChildHolder):
     """A NATS server configured in `<data>/nats`; may be started again after `stop` or its death, on the same port."""
 
     name = "nats"
@@ -39,7 +39,6 @@ class EmbeddedNats:
         self._data = DataDirectory(data)
         self._config = self._data.nats / "nats.conf"
         self._program_setting = program
-        self._child: Child | None = None
         self._in_force: dict[str, Any] = {}
         """The configuration of the server started last: processes that run have its address and password."""
         self.url = ""
@@ -73,20 +72,11 @@ class EmbeddedNats:
         if self._child:
             await self._child.stop(signal.SIGTERM, within_s)
 
-    async def wait(self) -> int:
-        """The exit status of the server started last, once it has ended."""
-        return await self._started().wait()
-
     async def look(self) -> Mapping[str, str]:
         """It has no parts that can fail alone. Raises OSError when it does not greet: it has stopped responding."""
         if not await _answers(self._in_force["port"], self._in_force["server_name"]):
             raise OSError("NATS does not greet")
         return {}
-
-    @property
-    def pid(self) -> int:
-        """Process id of the server started last."""
-        return self._started().pid
 
     async def __aenter__(self) -> str:
         return await self.start()
@@ -95,11 +85,6 @@ class EmbeddedNats:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
-
-    def _started(self) -> Child:
-        if self._child is None:
-            raise RuntimeError("not started")
-        return self._child
 
     def _configure(self) -> dict[str, Any]:
         """The configuration in force; made again if there is none, or if its port was taken before our first start.

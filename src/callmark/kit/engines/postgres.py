@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
-from callmark.kit.engines.child import Child, run, spawn
+from callmark.kit.engines.child import Child, ChildHolder, run, spawn
 from callmark.kit.engines.data_directory import PORT, SOCKET_NAME, DataDirectory, force, write_private
 from callmark.kit.engines.leftovers import postgres_of, stop_leftovers
 from callmark.kit.engines.logfile import open_log, tail
@@ -89,7 +89,7 @@ class _StartAnswer(Enum):
     WELCOME = auto()
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(ChildHolder):
     """A PostgreSQL server on `data` (`<data>/postgres`); may be started again after `stop` or after it died.
 
     `durable=False` is for tests: nothing is forced to disk, nothing is vacuumed. `is_small` takes little memory and few
@@ -112,7 +112,6 @@ class EmbeddedPostgres:
         self._durable = durable
         self._is_small = is_small
         self._connections = connections
-        self._child: Child | None = None
         self._socket = Path()
         self.dsn = ""
         """Known once it has been started."""
@@ -146,10 +145,6 @@ class EmbeddedPostgres:
                 with suppress(OSError):  # something is left in it
                     run_dir.rmdir()
 
-    async def wait(self) -> int:
-        """The exit status of the server started last, once it has ended."""
-        return await self._started().wait()
-
     async def look(self) -> Mapping[str, str]:
         """Whether it takes new connections; those that are open may still work.
 
@@ -178,11 +173,6 @@ class EmbeddedPostgres:
             return False
         return any(line.strip() == "stopping" for line in lines[_STATE_LINE:])
 
-    @property
-    def pid(self) -> int:
-        """Process id of the server started last."""
-        return self._started().pid
-
     async def __aenter__(self) -> str:
         return await self.start()
 
@@ -190,11 +180,6 @@ class EmbeddedPostgres:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
-
-    def _started(self) -> Child:
-        if self._child is None:
-            raise RuntimeError("not started")
-        return self._child
 
     def _password(self) -> str:
         """The one that is kept; made where there are no data yet. Raises SetupError."""
