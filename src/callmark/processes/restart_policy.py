@@ -5,7 +5,6 @@ One part's crashes never stop the others: what keeps ending is tried again and a
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 from callmark.kit.errors import SetupError
 from callmark.kit.tasks import end
+from callmark.processes.board import Board
 from callmark.processes.process_specs import CannotAskError, Unit, how_it_ended
 
 log = structlog.get_logger(__name__)
@@ -56,26 +56,10 @@ Report = Callable[[str], None]
 """Gets a sentence for the person at the terminal."""
 
 
-class Notices(Protocol):
-    """Where the state of units is noted (`processes.board`)."""
-
-    def say(self, part: str, trouble: str) -> None:
-        """What is wrong with `part`; nothing when empty."""
-        ...
-
-    def says(self, part: str) -> str:
-        """What is noted of `part`."""
-        ...
-
-    def count_restarts(self, part: str, more: int) -> None:
-        """`part` was started again `more` times."""
-        ...
-
-
 async def keep(
     unit: Unit,
     report: Report,
-    board: Notices,
+    board: Board,
     *,
     failed: str = "",
     on_start: Callable[[], object] = lambda: None,
@@ -103,7 +87,7 @@ async def keep(
         report(f"{unit.name} is back")
 
 
-async def note(unit: Unit, board: Notices) -> bool:
+async def note(unit: Unit, board: Board) -> bool:
     """Notes what a running unit says of its parts. False when it does not answer in time, which is noted too.
 
     That it could not be asked is noted as well, and says nothing of the unit.
@@ -121,14 +105,14 @@ async def note(unit: Unit, board: Notices) -> bool:
     return True
 
 
-def _tell(unit: Unit, how: str, ends: int, report: Report, board: Notices) -> None:
+def _tell(unit: Unit, how: str, ends: int, report: Report, board: Board) -> None:
     often = f", {ends} times in a row" if ends >= MANY else ""
     board.say(unit.name, f"ended ({how}){often}; restarting")
     log.error("unit_keeps_ending" if often else "unit_ended", unit=unit.name, how=how, crashes=ends)
     report(f"{unit.name} ended unexpectedly ({how}){often}; restarting it")
 
 
-async def _try_start(unit: Unit, board: Notices) -> str:
+async def _try_start(unit: Unit, board: Board) -> str:
     """How it failed; empty when it runs."""
     noting = asyncio.create_task(_note_start(unit, board))
     try:
@@ -143,7 +127,7 @@ async def _try_start(unit: Unit, board: Notices) -> str:
     return ""
 
 
-async def _note_start(unit: Unit, board: Notices) -> None:
+async def _note_start(unit: Unit, board: Board) -> None:
     """Repeats what is noted: a database may recover for a long time, and is looked after meanwhile."""
     while True:
         await asyncio.sleep(NOTE_EVERY_S)
@@ -158,7 +142,7 @@ def _announce(unit: Unit, on_start: Callable[[], object]) -> None:
         log.exception("start_not_announced", unit=unit.name)
 
 
-async def _end_of(unit: Unit, board: Notices, pace: Pace) -> str:
+async def _end_of(unit: Unit, board: Board, pace: Pace) -> str:
     """How it ended, once it has; it is killed when it does not respond."""
     watching = asyncio.create_task(_watch(unit, board, pace))
     try:
@@ -167,7 +151,7 @@ async def _end_of(unit: Unit, board: Notices, pace: Pace) -> str:
         await end([watching])
 
 
-async def _watch(unit: Unit, board: Notices, pace: Pace) -> None:
+async def _watch(unit: Unit, board: Board, pace: Pace) -> None:
     loop = asyncio.get_running_loop()
     silent, heard_at = 0, loop.time()
     while silent < MOST_SILENT or loop.time() - heard_at < pace.silent_for_s:

@@ -24,7 +24,7 @@ from callmark.kit.postgres.migrate import migrate
 from callmark.kit.roles import ALL_ROLES, kinds_done_by, roles_of
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
-from callmark.kit.tasks import end
+from callmark.kit.tasks import end, results_of
 from callmark.kit.telemetry.tracing import check_variables
 from callmark.processes.board import Board
 from callmark.processes.connections import most_connections
@@ -217,7 +217,7 @@ class Supervisor:
         return found
 
     async def _start_engines(self, engines: Sequence[EmbeddedPostgres | EmbeddedNats], settings: Settings) -> Settings:
-        await _start_all(engines)
+        await results_of(engine.start() for engine in engines)
         self._keep(engines)
         for engine in engines:
             self._board.say(engine.name, "")
@@ -304,14 +304,6 @@ class Supervisor:
 
 def _log_migration(line: str) -> None:
     log.info("migration", step=line)
-
-
-async def _start_all(units: Sequence[Unit]) -> None:
-    """Starts all at once; the first failure is raised when the others have started or failed."""
-    results = await asyncio.gather(*(unit.start() for unit in units), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
 
 
 async def _stop_all(units: Sequence[Unit], within_s: float) -> None:
