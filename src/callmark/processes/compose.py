@@ -1,9 +1,9 @@
 """Builds `Deps` from settings: for the processes of an installation, and for operator commands that reach one."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +12,7 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
-from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.errors import SetupError
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.fabric.servers import NatsAccess
 from callmark.kit.fastpath.kept_connections import KeptConnections
@@ -25,7 +25,7 @@ from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.connections import gathered_of
-from callmark.processes.reach import ENGINE_WAIT, public_url, reach, refused, unreachable
+from callmark.processes.reach import ENGINE_WAIT, once_reachable, public_url, reach
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ async def open_deps(
         name, size = f"callmark {kind}", settings.pool_size
         primary = Primary(settings.reached_postgres, settings.read_postgres_again)
         db, gathered = await _open_connections(stack, primary, name, size, connected_within_s)
-        installation = await _installation(db, wait)
+        installation = await once_reachable(partial(_installation, db), wait)
         keyed = await _with_secret_key(db, settings) if with_key else settings
         fabric = Fabric(
             settings.nats_url.reveal(), installation, access=NatsAccess.of(settings), name=f"callmark {kind}"
@@ -138,16 +138,7 @@ async def _with_secret_key(db: Database, settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, secret_key=key)
 
 
-async def _installation(db: Database, wait: timedelta) -> UUID:
-    deadline = asyncio.get_running_loop().time() + wait.total_seconds()
-    while True:
-        try:
-            async with db.connection() as tx:
-                await check_schema(tx)
-                return await tx.fetchval("SELECT id FROM installation")
-        except EngineRefuses as exc:
-            raise refused(exc) from exc
-        except Unavailable as exc:
-            if asyncio.get_running_loop().time() > deadline:
-                raise unreachable(exc) from exc
-            await asyncio.sleep(0.2)
+async def _installation(db: Database) -> UUID:
+    async with db.connection() as tx:
+        await check_schema(tx)
+        return await tx.fetchval("SELECT id FROM installation")

@@ -6,7 +6,7 @@ Works whether processes run or not; of an embedded engine that does not run, it 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,13 +16,12 @@ from msgspec import Struct
 from callmark.domain.installation import service as installations
 from callmark.domain.installation.model import InstallationState
 from callmark.kit.clock import SystemClock
-from callmark.kit.errors import EngineRefuses, Unavailable
 from callmark.kit.installation import place_of, told_held
 from callmark.kit.postgres.database import DatabaseConnection, connect
 from callmark.kit.postgres.migrate import check_schema, migrate
 from callmark.kit.telemetry import logs
 from callmark.processes.databases import existing_database, settings_of
-from callmark.processes.reach import refused, unreachable
+from callmark.processes.reach import once_reachable
 from callmark.surfaces.cli.command import check_for_command, operator_at_terminal
 from callmark.surfaces.cli.options import data_option, json_option, yes_option
 from callmark.terminal import Output, Row
@@ -152,21 +151,20 @@ def _run(
     """
     logs.set_up("error")
 
+    settings, clock = settings_of(data), SystemClock()
+    is_embedded = settings.embedded_postgres
+
+    async def work_on(dsn: str) -> Answer:
+        if migrates:
+            await migrate(dsn, clock, phase=None if is_embedded else "pre")
+        async with connect(dsn) as tx:
+            await check_schema(tx)
+            await check_for_command(tx, reads=reads)
+            place = await place_of(tx, settings.data if is_embedded else None)
+            return await work(_Reached(tx, place, clock.now()))
+
     async def run() -> Answer:
-        settings = settings_of(data)
-        is_embedded, clock = settings.embedded_postgres, SystemClock()
         async with existing_database(settings) as dsn:
-            try:
-                if migrates:
-                    await migrate(dsn, clock, phase=None if is_embedded else "pre")
-                async with connect(dsn) as tx:
-                    await check_schema(tx)
-                    await check_for_command(tx, reads=reads)
-                    place = await place_of(tx, settings.data if is_embedded else None)
-                    return await work(_Reached(tx, place, clock.now()))
-            except EngineRefuses as exc:
-                raise refused(exc) from exc
-            except Unavailable as exc:
-                raise unreachable(exc) from exc
+            return await once_reachable(lambda: work_on(dsn), timedelta())
 
     return asyncio.run(run())

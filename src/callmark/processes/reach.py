@@ -3,14 +3,19 @@
 Apart from `compose`, because a supervisor needs nothing else of it: what it does not import, it starts without.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.settings import Secret, Settings
+
+_T = TypeVar("_T")
 
 ENGINE_WAIT = timedelta(seconds=30)
 """How long a starting process waits for an engine that is not up yet."""
@@ -59,15 +64,20 @@ def http_url(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def refused(exc: EngineRefuses) -> SetupError:
-    """The error of a start that an engine refuses."""
-    return SetupError(f"PostgreSQL refuses the connection: {exc.reason.removeprefix('postgresql: ')}. {exc.advice}")
-
-
-def unreachable(exc: Unavailable) -> SetupError:
-    """The error of a start without PostgreSQL, which may be one that a supervisor keeps running."""
-    return SetupError(
-        f"PostgreSQL cannot be reached: {exc.reason.removeprefix('postgresql: ')}. Start it, or correct"
-        " CALLMARK_POSTGRES_DSN. If `callmark serve` runs it, it starts again without you; its log is"
-        " logs/postgresql.log in the data directory."
-    )
+async def once_reachable(work: Callable[[], Awaitable[_T]], wait: timedelta = ENGINE_WAIT) -> _T:
+    """What `work` gives, begun again while PostgreSQL cannot be reached, for `wait`. Raises SetupError."""
+    deadline = asyncio.get_running_loop().time() + wait.total_seconds()
+    while True:
+        try:
+            return await work()
+        except EngineRefuses as exc:
+            reason = exc.reason.removeprefix("postgresql: ")
+            raise SetupError(f"PostgreSQL refuses the connection: {reason}. {exc.advice}") from exc
+        except Unavailable as exc:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise SetupError(
+                    f"PostgreSQL cannot be reached: {exc.reason.removeprefix('postgresql: ')}. Start it, or correct"
+                    " CALLMARK_POSTGRES_DSN. If `callmark serve` runs it, it starts again without you; its log is"
+                    " logs/postgresql.log in the data directory."
+                ) from exc
+            await asyncio.sleep(0.2)

@@ -17,7 +17,7 @@ from callmark.kit.engines.data_directory import DataDirectory, Installation
 from callmark.kit.engines.logfile import bound_logs
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.errors import SetupError
 from callmark.kit.installation import check_place, place_of
 from callmark.kit.postgres.database import connect
 from callmark.kit.postgres.migrate import migrate
@@ -30,7 +30,7 @@ from callmark.processes.board import Board
 from callmark.processes.connections import most_connections
 from callmark.processes.ports import address_of, hold_port, open_socket
 from callmark.processes.process_specs import ProcessUnit, Unit
-from callmark.processes.reach import ENGINE_WAIT, http_url, public_url, refused, unreachable
+from callmark.processes.reach import http_url, once_reachable, public_url
 from callmark.processes.restart_policy import Report, keep, note
 
 log = structlog.get_logger(__name__)
@@ -230,24 +230,10 @@ class Supervisor:
     async def _migrate(self, settings: Settings) -> None:
         """All steps on our own engine; on a foreign one only those that are safe while older processes still run."""
         alone = self._settings.embedded_postgres
-        deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
-        while True:
-            try:
-                await migrate(
-                    settings.reached_postgres,
-                    SystemClock(),
-                    phase=None if alone else "pre",
-                    alone=alone,
-                    tell=_log_migration,
-                )
-            except EngineRefuses as exc:
-                raise refused(exc) from exc
-            except Unavailable as exc:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise unreachable(exc) from exc
-                await asyncio.sleep(0.5)
-            else:
-                return
+        phase = None if alone else "pre"
+        await once_reachable(
+            lambda: migrate(settings.reached_postgres, SystemClock(), phase=phase, alone=alone, tell=_log_migration)
+        )
 
     async def _check_place(self, settings: Settings) -> None:
         """Raises SetupError for a copy that nobody has declared one, so that it does not act as the original."""
