@@ -21,10 +21,11 @@ from callmark.kit.outbound.fcm import read_service_account
 from callmark.kit.own_servers import held_against
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
+from callmark.kit.settings.addresses import http_url
 from callmark.kit.telemetry import tracing
 from callmark.processes.doctor_engines import WITHIN_S, check_nats, check_object_store, check_postgres
 from callmark.processes.ports import open_socket
-from callmark.processes.reach import http_url, public_url, reach
+from callmark.processes.reach import public_url, reach
 from callmark.surfaces import assets
 from callmark.surfaces.cli.options import data_option, json_option
 

@@ -14,6 +14,7 @@ import msgspec
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.settings import Secret, Settings
+from callmark.kit.settings.addresses import REACHED, http_url
 
 _T = TypeVar("_T")
 
@@ -55,13 +56,8 @@ def public_url(settings: Settings) -> str:
     """
     if settings.public_url:
         return settings.public_url
-    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
+    host = "localhost" if settings.host in REACHED else settings.host
     return http_url(host, settings.port or Settings().port)
-
-
-def http_url(host: str, port: int) -> str:
-    """The address of a server of ours without TLS."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def once_reachable(work: Callable[[], Awaitable[_T]], wait: timedelta = ENGINE_WAIT) -> _T:

@@ -24,13 +24,14 @@ from callmark.kit.postgres.migrate import migrate
 from callmark.kit.roles import ALL_ROLES, kinds_done_by, roles_of
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
+from callmark.kit.settings.addresses import http_url
 from callmark.kit.tasks import end, results_of
 from callmark.kit.telemetry.tracing import check_variables
 from callmark.processes.board import Board
 from callmark.processes.connections import most_connections
 from callmark.processes.ports import address_of, hold_port, open_socket
 from callmark.processes.process_specs import ProcessUnit, Unit
-from callmark.processes.reach import http_url, once_reachable, public_url
+from callmark.processes.reach import once_reachable, public_url
 from callmark.processes.restart_policy import Report, keep, note
 
 log = structlog.get_logger(__name__)

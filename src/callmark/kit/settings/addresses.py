@@ -11,12 +11,20 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 from callmark.kit.domain_names import ascii_domain
 from callmark.kit.postgres.dsn import PostgresDsn
 
+REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
+"""What reaches a process that listens on every address."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
 )
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f\\]")
+
+
+def http_url(host: str, port: int) -> str:
+    """The address of a server of ours without TLS."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def public_url(text: str) -> str:

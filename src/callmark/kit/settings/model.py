@@ -14,9 +14,6 @@ from callmark.kit.settings import addresses, paths, rules
 from callmark.kit.settings.retention import RetentionSettings
 from callmark.kit.settings.secret import Secret
 
-_REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
-"""What reaches a process that listens on every address."""
-
 
 def default_data_dir() -> Path:
     """Where an embedded installation keeps its data: the system's state for root, else the user's.
@@ -316,13 +313,12 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
     @property
     def reached_admin_host(self) -> str:
         """Where this machine reaches the admin ports."""
-        return _REACHED.get(self.admin_host, self.admin_host)
+        return addresses.REACHED.get(self.admin_host, self.admin_host)
 
     @property
     def local_url(self) -> str:
         """Where this machine reaches its own HTTP routes, whatever address they have elsewhere."""
-        host = _REACHED.get(self.host, self.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return addresses.http_url(addresses.REACHED.get(self.host, self.host), self.port)
 
     @property
     def embedded_nats(self) -> bool:
