@@ -30,7 +30,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.instants import to_ms
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.ids import sha256
-from callmark.kit.open_files import allow_many_files, most_connections
+from callmark.kit.open_files import allow_many_files, most_client_connections
 from callmark.kit.phone import PhoneNumber
 from callmark.processes.compose import open_operator_deps
 
@@ -43,7 +43,7 @@ _OTHER_CONNECTIONS = 16
 def most_handsets() -> int:
     """How many one process of the platform takes here; a process inherits the limit of files that this one has."""
     allow_many_files()
-    return most_connections() - _OTHER_CONNECTIONS
+    return most_client_connections() - _OTHER_CONNECTIONS
 
 
 class Account(Struct, frozen=True):

@@ -17,7 +17,7 @@ def allow_many_files() -> int:
     return most
 
 
-def most_connections() -> int:
+def most_client_connections() -> int:
     """How many connections of clients leave enough files for engines, data and calls to the outside."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(files - _KEPT_FILES, files // 2)

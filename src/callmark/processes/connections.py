@@ -11,6 +11,6 @@ def gathered_of(pool_size: int) -> int:
     return max(1, min(GATHER_CONNECTIONS, pool_size - 2))
 
 
-def most_connections(pool_size: int, processes: int) -> int:
+def most_database_connections(pool_size: int, processes: int) -> int:
     """How many there are at most at the same time."""
     return processes * (pool_size + gathered_of(pool_size)) + _OF_COMMANDS

@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
         drain_silent_s: float = drain.SILENT_S,
         streams: Collection[str] | None = None,
     ) -> None:
-        most = open_files.most_connections() if most_connections is None else most_connections
+        most = open_files.most_client_connections() if most_connections is None else most_connections
         silent = {"head_within_s": head_within_s, "body_silent_s": body_silent_s, "drain_silent_s": drain_silent_s}
         of_connections: dict[str, Any] = {"most_connections": most, "streams": streams}
         protocol: Any = partial(HttpProtocol, render_refusal=render_error, **of_connections, **silent)

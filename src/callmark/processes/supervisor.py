@@ -13,7 +13,7 @@ import structlog
 from msgspec import Struct
 
 from callmark.kit.clock import SystemClock
-from callmark.kit.engines.data_directory import DataDirectory, Installation
+from callmark.kit.engines.data_directory import DataDirectory, RunningInstallation
 from callmark.kit.engines.logfile import bound_logs
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
@@ -28,7 +28,7 @@ from callmark.kit.settings.addresses import http_url
 from callmark.kit.tasks import end, results_of
 from callmark.kit.telemetry.tracing import check_variables
 from callmark.processes.board import Board
-from callmark.processes.connections import most_connections
+from callmark.processes.connections import most_database_connections
 from callmark.processes.ports import address_of, hold_port, open_socket
 from callmark.processes.process_specs import ProcessUnit, Unit
 from callmark.processes.reach import once_reachable, public_url
@@ -56,7 +56,7 @@ class Running(Struct, frozen=True):
     """A started installation."""
 
     base_url: str
-    installation: Installation
+    installation: RunningInstallation
     settings: Settings
     """As the children have them: with the engines' addresses and the port in use."""
 
@@ -162,7 +162,7 @@ class Supervisor:
             child.settings = settings
         failed = await self._start_children(children)
 
-        def announce() -> Installation:
+        def announce() -> RunningInstallation:
             installation = _installation(settings, children)
             if directory:
                 directory.announce(installation)
@@ -209,7 +209,7 @@ class Supervisor:
                     settings.data,
                     bin_dir=settings.postgres_bin,
                     is_small=list(self._kinds) == [ALL_ROLES],
-                    connections=most_connections(settings.pool_size, len(self._kinds)),
+                    connections=most_database_connections(settings.pool_size, len(self._kinds)),
                 )
             )
         if settings.embedded_nats:
@@ -297,8 +297,8 @@ async def _stop_all(units: Sequence[Unit], within_s: float) -> None:
     await asyncio.gather(*(unit.stop(within_s) for unit in units))
 
 
-def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> Installation:
-    return Installation(
+def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> RunningInstallation:
+    return RunningInstallation(
         pid=os.getpid(),
         postgres_dsn=settings.reached_postgres,
         nats_url=settings.reached_nats,

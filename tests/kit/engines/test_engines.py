@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 from callmark.kit.engines import binaries
 from callmark.kit.engines.child import run, spawn
-from callmark.kit.engines.data_directory import DataDirectory, Installation, NothingRuns, read_installation
+from callmark.kit.engines.data_directory import DataDirectory, NothingRuns, RunningInstallation, read_installation
 from callmark.kit.engines.leftovers import nats_of, postgres_of, stop_leftovers
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.owner import Owner, engine_owner
@@ -360,8 +360,8 @@ async def test_a_nats_left_over_is_found_by_any_name_of_its_directory(directory:
 # the data directory ---------------------------------------------------------------------------------------------------
 
 
-def installation(pid: int = 1) -> Installation:
-    return Installation(pid=pid, postgres_dsn="postgresql://x", nats_url="nats://y", base_url="http://127.0.0.1:8700")
+def installation(pid: int = 1) -> RunningInstallation:
+    return RunningInstallation(pid=pid, postgres_dsn="postgresql://x", nats_url="nats://y", base_url="http://z:8700")
 
 
 def test_a_directory_in_use_is_refused_and_names_the_process(directory: Path) -> None:

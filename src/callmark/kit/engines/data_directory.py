@@ -49,7 +49,7 @@ class NothingRuns(SetupError):
     """No installation runs on a data directory, though one may be there, stopped."""
 
 
-class Installation(msgspec.Struct, frozen=True, kw_only=True):
+class RunningInstallation(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach a running installation."""
 
     pid: int
@@ -165,7 +165,7 @@ class DataDirectory:
         finally:
             os.close(descriptor)
 
-    def announce(self, installation: Installation) -> None:
+    def announce(self, installation: RunningInstallation) -> None:
         """Writes `installation.json` (0600), whole or not at all."""
         write_private(self.path / "installation.json", msgspec.json.format(msgspec.json.encode(installation)))
 
@@ -204,7 +204,7 @@ def _of_demo() -> str:
         return ""
 
 
-def read_installation(path: Path) -> Installation:
+def read_installation(path: Path) -> RunningInstallation:
     """The installation running on the data directory `path`.
 
     Raises NothingRuns when none does, and other SetupErrors when none can run there or nobody can say.
@@ -222,7 +222,7 @@ def read_installation(path: Path) -> Installation:
                 raise none
         finally:
             os.close(descriptor)
-        return msgspec.json.decode((directory.path / "installation.json").read_bytes(), type=Installation)
+        return msgspec.json.decode((directory.path / "installation.json").read_bytes(), type=RunningInstallation)
     except FileNotFoundError:
         raise none from None
     except PermissionError as exc:
