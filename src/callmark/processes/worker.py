@@ -17,8 +17,7 @@ from callmark.kit.worker import Worker
 
 
 async def run_worker(deps: Deps) -> None:
-    """Runs until cancelled."""
-    await prepare(deps)
+    """Runs until cancelled, after `prepare`."""
     async with Outbound(allowed_networks(deps.settings), resolver=SystemResolver()) as outbound:
         worker = Worker(deps.db, deps.gather, deps.fabric, deps.clock, deps.real_clock, deps.health)
         await worker.run(works(deps, outbound))
