@@ -66,6 +66,30 @@ async def test_a_bucket_that_refuses_is_a_store_that_is_away(files: Files, bucke
         await files.write("exports/a.csv", chunks(12))
 
 
+async def test_a_busy_bucket_is_asked_for_longer_than_its_client_would(files: Files, bucket: Bucket) -> None:
+    bucket.busy_for = 11
+    assert await files.open("exports/a.csv") is None
+    assert bucket.busy_for == 0
+
+
+async def test_what_is_sent_slowly_is_no_silence(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_READ_TIMEOUT", "200ms")
+    files = files_of(read_settings({"CALLMARK_OBJECT_STORE": f"s3://callmark/{new_id()}"}))
+    bucket.answers_from = 3
+    writing = asyncio.create_task(files.write("exports/a.csv", chunks(1)))
+    async with bucket.arrived:
+        await bucket.arrived.wait_for(lambda: bucket.asked)
+    assert await files.open("exports/b.csv") is None
+    await writing
+    assert bucket.asked.count("PUT") == 1  # the reading, which began later, has timed out and was repeated
+
+
+async def test_an_upload_whose_last_answer_was_lost_has_ended_well(files: Files, bucket: Bucket) -> None:
+    bucket.loses_end = True
+    await files.write("exports/a.csv", chunks(12))
+    assert list(map(len, bucket.objects.values())) == [12 << 20]
+
+
 @pytest.mark.parametrize("name", ["ACCESS_KEY_ID", "SESSION_TOKEN", "REGION", "ENDPOINT"])
 async def test_a_variable_may_end_with_a_line_break(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"AWS_{name}", os.environ.get(f"AWS_{name}", "token") + "\n")
@@ -100,14 +124,20 @@ async def test_a_file_that_may_not_be_deleted_does_not_keep_the_others(files: Fi
     for name in names:
         await files.write(name, chunks(1))
     bucket.locked = {name for name in bucket.objects if name.endswith(("b.csv", "c.csv"))}
+    prefix = next(iter(bucket.objects)).partition("/")[0]
+    more = [f"exports/{number}.csv" for number in range(1000)]
+    bucket.objects |= {f"{prefix}/{name}": b"" for name in more}
+    bucket.asked.clear()
     with pytest.raises(Unavailable) as raised:
-        await files.delete(names)
+        await files.delete([*names, *more, "exports/gone.csv"])
     assert set(bucket.objects) == bucket.locked
-    assert "2 not deleted, first exports/b.csv" in raised.value.reason
-    bucket.is_down, bucket.asked = True, 0
-    with pytest.raises(Unavailable):
-        await files.delete(names)
-    assert bucket.asked == 2  # it is not asked for each name when it refuses everything
+    assert bucket.asked == ["POST", "POST"]
+    assert f"for key {prefix}/exports/b.csv: Object is locked" in raised.value.reason
+    bucket.is_down = True
+    with pytest.raises(Unavailable) as raised:
+        await files.delete([*names, *more])
+    assert len(bucket.asked) == 3  # it is not asked again when it refuses everything
+    assert f"for path {prefix}/exports/a.csv, …: Error performing POST" in raised.value.reason
 
 
 @pytest.mark.parametrize("is_stopped", [True, False])

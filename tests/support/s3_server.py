@@ -1,5 +1,6 @@
 """As much of S3 as the platform uses, spoken by a small server on loopback."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -16,8 +17,16 @@ class Bucket:
         self.is_uploading = False
         self.parts_taken = 0
         self.locked: set[str] = set()
-        self.asked = 0
+        self.asked: list[str] = []
+        """The method of each request."""
+        self.arrived = asyncio.Condition()
+        self.answers_from = 0
+        """Requests are not answered before so many have come."""
         self.is_down = False
+        self.busy_for = 0
+        """So many of the next requests get SlowDown."""
+        self.loses_end = False
+        """The connection breaks when an upload has ended, before the answer."""
         self.reason = "AccessDenied"
         self.may_list = True
         self.keeps_versions = False
@@ -28,7 +37,13 @@ class Bucket:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One request."""
-        self.asked += 1
+        async with self.arrived:
+            self.asked.append(request.method)
+            self.arrived.notify_all()
+            await self.arrived.wait_for(lambda: len(self.asked) >= self.answers_from)
+        if self.busy_for:
+            self.busy_for -= 1
+            return web.Response(status=503, text="<Error><Code>SlowDown</Code></Error>")
         if self.is_down:
             return _denied(self.reason)
         key, body = request.match_info["path"].removeprefix("callmark").lstrip("/"), await request.read()
@@ -36,9 +51,13 @@ class Bucket:
             return await self._break(request, self.objects[key], self.breaks.pop(0))
         if request.method in {"GET", "HEAD"} and key in self.objects:
             return self._read(request, self.objects[key])
-        return {"POST": self._post, "PUT": self._put, "GET": self._get, "DELETE": self._delete}[request.method](
-            key, request.query, body
-        )
+        answer = {"POST": self._post, "PUT": self._put, "GET": self._get, "HEAD": self._get, "DELETE": self._delete}
+        given = answer[request.method](key, request.query, body)
+        if self.loses_end and request.method == "POST" and "uploadId" in request.query:
+            self.loses_end = False
+            assert request.transport
+            request.transport.close()
+        return given
 
     def _read(self, request: web.Request, content: bytes) -> web.Response:
         wanted = request.headers.get("Range")
@@ -84,6 +103,8 @@ class Bucket:
                 for name in gone
             )
             return _xml(f"<DeleteResult>{told}</DeleteResult>")
+        if not self.is_uploading:
+            return web.Response(status=404, text="<Error><Code>NoSuchUpload</Code></Error>")
         self.is_uploading = False
         self.objects[key] = b"".join(self.parts.pop(number) for number in sorted(self.parts))
         return _xml('<CompleteMultipartUploadResult><ETag>"e"</ETag></CompleteMultipartUploadResult>')
@@ -111,7 +132,8 @@ class Bucket:
         if "uploadId" in asked:
             self.is_uploading = False
             self.parts.clear()
-        self.objects.pop(key, None)
+        else:
+            self.objects.pop(key, None)
         return web.Response(status=204)
 
 

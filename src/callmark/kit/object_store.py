@@ -17,7 +17,7 @@ from obstore.store import LocalStore, ObjectStore
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
-from callmark.kit.s3 import open_bucket, reason_of
+from callmark.kit.s3 import is_of_one, open_bucket, reason_of
 from callmark.kit.settings import Settings
 
 FOLDER = "objects"
@@ -26,6 +26,7 @@ FOLDER = "objects"
 _PART_BYTES = 5 << 20  # the least that S3 takes as a part
 _PARTS_AT_ONCE = 2
 _READ_BYTES = 256 << 10
+_DELETED_AT_ONCE = 1000  # the most that S3 takes
 _BREAKS = 3
 """How often a reading may break off without a byte in between."""
 _TRIAL_WITHIN = timedelta(seconds=5)
@@ -44,18 +45,26 @@ class Stored(Struct, frozen=True):
 class Files:
     """The files of one store, by name. Every method raises `Unavailable` when the store cannot be reached."""
 
-    def __init__(self, store: ObjectStore, folder: Path | None) -> None:
+    def __init__(self, store: ObjectStore, folder: Path | None, writing: ObjectStore | None = None) -> None:
+        """`folder`: where the files are on this host, None in a bucket. `writing`: the same store, patient with us."""
         self._store = store
+        self._writing = writing or store
         self._folder = folder
 
     async def write(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """Makes or replaces a file; ten megabytes of it are in memory at most. What `chunks` raises leaves nothing."""
+        size = 0
         with _named_when_lost():
-            async with obstore.open_writer_async(
-                self._store, name, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
-            ) as writer:  # which takes back the parts of what is broken off; the store keeps them otherwise
-                async for chunk in chunks:
-                    await writer.write(chunk)
+            try:
+                async with obstore.open_writer_async(
+                    self._writing, name, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+                ) as writer:  # which takes back the parts of what is broken off; the store keeps them otherwise
+                    async for chunk in chunks:
+                        size += len(chunk)
+                        await writer.write(chunk)
+            except FileNotFoundError:  # of the upload, which has ended where the answer to its end was lost
+                if await self._size(name) != size:
+                    raise
 
     async def open(self, name: str) -> Stored | None:
         """The file, or None when there is none."""
@@ -81,28 +90,28 @@ class Files:
         """Removes files; those that are gone already do not matter.
 
         One that may not be removed, as by a lock, does not keep the others. Unavailable then names the first of them.
+        A bucket that refuses a whole request, or is busy, is not asked again.
         """
-        kept: list[tuple[str, Exception]] = []
+        most = _DELETED_AT_ONCE if self.is_shared else 1  # a folder leaves others undone when one is missing
+        refused: Exception | None = None
         with _named_when_lost():
-            for name in names:
+            for at in range(0, len(names), most):
                 try:
-                    await obstore.delete_async(self._store, name)
-                except FileNotFoundError:
-                    continue
+                    await obstore.delete_async(self._store, names[at : at + most])
                 except (BaseError, OSError) as exc:
-                    if await self._has(name):
-                        kept.append((name, exc))
-        if kept:
-            name, exc = kept[0]
-            raise Unavailable(f"object store: {len(kept)} not deleted, first {name}: {reason_of(exc)}") from exc
+                    if self.is_shared and not is_of_one(exc):
+                        raise
+                    if self.is_shared or not isinstance(exc, FileNotFoundError):
+                        refused = refused or exc
+            if refused:
+                raise refused
 
-    async def _has(self, name: str) -> bool:
-        """Raises where the store does not answer: then it need not be asked for the other names."""
+    async def _size(self, name: str) -> int | None:
+        """Of a file, in bytes; None when there is none."""
         try:
-            await obstore.head_async(self._store, name)
+            return (await obstore.head_async(self._store, name))["size"]
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def sweep(self, now: datetime) -> None:
         """Removes what killed processes left half-written a day before `now`, by the real clock; in S3 a rule does."""
@@ -122,7 +131,7 @@ def files_of(settings: Settings) -> Files:
 @lru_cache(maxsize=8)
 def _opened(url: str, data: Path) -> Files:
     if url:
-        return Files(open_bucket(url), None)
+        return Files(open_bucket(url), None, open_bucket(url, writes=True))
     folder = data / FOLDER
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)

@@ -26,6 +26,18 @@ _SENT = (
 _TRIED_FOR = timedelta(seconds=25)
 """For how long a request is repeated: less than a silence, so that a silent store is asked once. People wait for it."""
 
+_WAITS_AT_MOST = timedelta(seconds=3)
+"""Between two attempts. Else a store that is back could be asked again when its time is over."""
+
+_MANY = 1000
+"""More attempts than the time allows. By its own limit the client gives up after ten, some two seconds."""
+
+_WRITES_WITHIN = timedelta(minutes=5)
+"""For how long a request that writes may send and then wait.
+
+The client counts a silence from the beginning of the request, so also while it sends.
+"""
+
 _OPTIONS = (
     "allow_http",
     "allow_invalid_certificates",
@@ -40,13 +52,19 @@ _OPTIONS = (
 )
 
 
-def open_bucket(url: str, *, once_within: timedelta | None = None) -> ObjectStore:
+def open_bucket(url: str, *, once_within: timedelta | None = None, writes: bool = False) -> ObjectStore:
     """The store at `s3://bucket/prefix`. Nothing is asked of it yet. Raises Unavailable where a variable is wrong.
 
-    `once_within`: each request is made once, and has so long.
+    `once_within`: each request is made once, and has so long. `writes`: it is for what takes long to send.
     """
-    retry: RetryConfig = {"retry_timeout": once_within or _TRIED_FOR}
+    retry: RetryConfig = {
+        "retry_timeout": once_within or _TRIED_FOR,
+        "max_retries": _MANY,
+        "backoff": {"max_backoff": _WAITS_AT_MOST},
+    }
     options = _client_options()
+    if writes:
+        options["read_timeout"] = _WRITES_WITHIN
     if once_within:
         retry["max_retries"], options["timeout"] = 0, once_within
     for name in (*_SENT, "endpoint_url", "endpoint"):
@@ -95,6 +113,7 @@ def _variable(name: str) -> str:
 def reason_of(exc: BaseException) -> str:
     """What the store answered or why it could not be asked, in a line. obstore's text has it in the lines below."""
     first, _, below = (str(exc) or type(exc).__name__).partition("\n\nDebug source:")
+    first = _PATHS.sub(r"\1, …", first)
     head, _, answer = first.partition("<?xml")
     if code := _CODE.search(answer or first):
         message = _MESSAGE.search(first)
@@ -105,6 +124,13 @@ def reason_of(exc: BaseException) -> str:
     return f"{line}: {_MEANT.get(innermost[-1], innermost[-1])}" if innermost else line
 
 
+def is_of_one(exc: Exception) -> bool:
+    """Whether the store refused to delete one object of many that a request named, and did its work with the others."""
+    return "DeleteObjects request failed for key" in str(exc)
+
+
+_PATHS = re.compile(r"(for path [^,:]+),[^:]*")
+"""A request that deletes names up to a thousand."""
 _CODE, _MESSAGE = re.compile("<Code>([^<]+)</Code>"), re.compile("<Message>([^<]+)</Message>")
 _MEANT = {"BadScheme": "an address without TLS needs AWS_ALLOW_HTTP=true"}
 

@@ -224,14 +224,16 @@ class Downloads:
         files, now = files_of(self._deps.settings), self._deps.clock.now()
         known = [(parse_name(name), name, size) for name, size in (await files.sizes(FOLDER)).items()]
         own = sorted((one.expires_at, name, size) for one, name, size in known if one and one.account == account_id.hex)
-        taken = sum(size for _, _, size in own)
-        for expires_at, name, size in own:
+        taken, ended = sum(size for _, _, size in own), [one for one in own if one[0] <= now]
+        gone: list[str] = []
+        for _, name, size in ended:
             if taken < MOST_BYTES:
-                return
-            if expires_at > now:
-                raise TooManyRequests(expires_at - now)
-            await files.delete([name])
+                break
+            gone.append(name)
             taken -= size
+        await files.delete(gone)
+        if taken >= MOST_BYTES:
+            raise TooManyRequests(own[len(gone)][0] - now)
 
     async def _keep_clean(self) -> None:
         while True:
