@@ -15,6 +15,7 @@ from callmark.domain.policy.model import Action, Role, allows
 from callmark.domain.sessions.model import Origin
 from callmark.kit.errors import AppError, InvalidInput, Unavailable
 from callmark.kit.ids import new_id
+from callmark.surfaces import assets
 from callmark.surfaces.console import errors
 from callmark.surfaces.console.pages import TEMPLATES, Page, env
 from callmark.surfaces.console.request import ConsoleRequest
@@ -69,6 +70,13 @@ def test_no_template_has_scripts_or_styles_of_its_own() -> None:
         assert " onclick=" not in text, path
         assert "<script>" not in text, path
         assert "|safe" not in text.replace("' aria-current=\"page\"'|safe", ""), path
+
+
+def test_no_script_takes_text_for_markup() -> None:
+    ours = [path for path in assets.FOLDER.rglob("*.js") if "vendor" not in path.parts]
+    assert ours
+    for path in ours:
+        assert "innerHTML" not in path.read_text(), path
 
 
 def _filled(entry: ConsoleRoute) -> str:

@@ -175,6 +175,19 @@ async def test_a_step_is_skipped_once_however_many_pages_skip_it(emulator: Emula
     assert await bodies(emulator.deps, listed.account_id) == []
 
 
+async def test_a_screen_does_not_offer_what_a_script_has_asked_for(emulator: Emulated) -> None:
+    listed, number = await make_listed(emulator.deps), phone()
+    await offer_everything(emulator.deps, listed)
+    await emulator.make(number, script={"call_me_back": True})
+    async with watching(emulator, number) as page:
+        await page.until(lambda page: bool(page.handset))
+        await emulator.call(number, listed.number, "missed")
+        await page.until(lambda page: page.step is not None)
+        assert page.step == "feedback"
+    (body,) = await bodies(emulator.deps, listed.account_id)
+    assert '"is_interested":true' in body
+
+
 async def test_what_waits_for_the_reports_of_a_call_is_answered_when_its_screen_stops(
     deps: Deps, tmp_path: Path
 ) -> None:
