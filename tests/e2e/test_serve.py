@@ -172,20 +172,6 @@ def test_a_killed_part_is_reported_and_comes_back(serve: Serve, program: str) ->
     assert any(line["event"] == "unit_ended" and line["how"] == "killed by SIGKILL" for line in serve.log)
 
 
-def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve) -> None:
-    until(serve.ready)
-    hanging = serve.pid_of("child http")
-    assert hanging
-    suspend([hanging])
-    is_told_of_killed_and_comes_back(serve, "child http", hanging)
-
-
-def is_told_of_killed_and_comes_back(serve: Serve, program: str, hanging: int) -> None:
-    until(lambda: serve.pid_of(program) not in (hanging, None))
-    until(serve.ready)
-    assert any(line["event"] == "unit_hangs" and line["pid"] == hanging for line in serve.log)
-
-
 def test_a_worker_that_hangs_is_told_of_and_started_again_and_raises_alerts(serve: Serve) -> None:
     until(serve.ready)
     urls: list[str] = serve.installation["admin_urls"]
@@ -220,7 +206,9 @@ def test_a_worker_that_hangs_is_told_of_and_started_again_and_raises_alerts(serv
         after.update({url: scraped(url) for url in urls})
         return all(after.values()) and any(found and found.samples.get(WORKERS) == 1 for found in after.values())
 
-    is_told_of_killed_and_comes_back(serve, "child worker", hanging)
+    until(lambda: serve.pid_of("child worker") not in (hanging, None))
+    until(serve.ready)
+    assert any(line["event"] == "unit_hangs" and line["pid"] == hanging for line in serve.log)
     until(is_back)
     judge({url: Looks(before[url], after[url]) for url in urls}, "CallmarkRestarts")
 
@@ -346,22 +334,6 @@ def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directo
     process.send_signal(signal.SIGTERM)
     assert process.wait(STOPPED_WITHIN_S) == 0
     until(serve.ready)
-
-
-def test_doctor_says_which_engines_are_away_and_why() -> None:
-    away = {"CALLMARK_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/x", "CALLMARK_NATS_URL": "nats://127.0.0.1:1"}
-    report = run_here("doctor", **away)
-    assert report.returncode == 1
-    problems = [line for line in report.stdout.splitlines() if line.startswith("problem")]
-    assert len(problems) == 2
-    assert all("Connect call failed" in line for line in problems)
-
-
-def test_a_command_without_a_running_installation_says_so(directory: Path) -> None:
-    refused = run_here("migrate", "--data", directory / "nowhere")
-    assert refused.returncode == 1
-    assert "no running installation" in refused.stderr
-    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_a_stop_during_the_start_leaves_nothing_behind(directory: Path) -> None:
