@@ -46,14 +46,6 @@ def leave_all(page: Page, heard: list[str]) -> None:
         session.send("Emulation.setScriptExecutionDisabled", {"value": True})
 
 
-def nothing(*_: object) -> None:
-    """A listener."""
-
-
-def expose(page: Page) -> None:
-    page.expose_function("left", nothing)  # type: ignore[reportUnknownMemberType] - Playwright's
-
-
 def names(page: Page) -> set[str | None]:
     """Of the tab's cookies."""
     return {cookie.get("name") for cookie in page.context.cookies()}
@@ -79,17 +71,11 @@ def test_nothing_of_one_test_reaches_the_next_in_its_tab(tabs: Tabs) -> None:
 
 
 def test_a_tab_with_what_only_its_end_takes_back_is_closed(tabs: Tabs) -> None:
+    """By an example of each kind that is noticed; of the methods of pages and contexts every other is (`_PAGE`)."""
     spends: dict[str, Callable[[Page], Any]] = {
         "clock": stop_time,
-        "script": lambda page: page.add_init_script("window.left = 1"),
-        "scripts of all pages": lambda page: page.context.add_init_script("window.left = 1"),
-        "function": expose,
         "listener that is heard once": lambda page: page.once("dialog", lambda dialog: dialog.accept()),
-        "listener of all pages": lambda page: page.context.on("request", nothing),
-        "headers": lambda page: page.set_extra_http_headers({"left": "1"}),
         "offline": lambda page: page.context.set_offline(True),
-        "routes of all pages": lambda page: page.context.route("**/left", nothing),
-        "protocol": lambda page: page.context.new_cdp_session(page),
         "another page": lambda page: page.context.new_page(),
         "key": lambda page: page.keyboard.down("Shift"),
         "another origin": lambda page: page.goto("data:text/html,left"),
