@@ -141,26 +141,6 @@ def test_from_a_department_to_ten_thousand_listed_numbers_and_back(console: Cons
     rewrite_to_two(page)
 
 
-def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console: ConsoleTabs) -> None:
-    page = console.signed_in("admin", "/console/feature-sets")
-    page.get_by_label("Search by name").fill("default")
-    page.get_by_role("link", name="Delivery default", exact=True).click()
-    page.get_by_role("link", name="Unpublish").click()
-    expect(page.get_by_role("dialog")).to_contain_text("show nothing from the next call")
-    check_page(page)
-    page.get_by_role("dialog").get_by_role("button", name="Unpublish").click()
-    expect(
-        page.get_by_text("The feature set is not published, so its numbers show nothing.", exact=True)
-    ).to_be_visible()
-    page.get_by_role("link", name="Publish").click()
-    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("Delivery default was published.")).to_be_visible()
-    open_menu(page, "Delivery default")
-    page.get_by_role("link", name="Delete").click()
-    expect(page.get_by_role("dialog")).to_contain_text("cannot be deleted yet")
-    page.get_by_role("dialog").get_by_role("link", name="Close").click()
-
-
 def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", "/console/structure")
     expect(page.get_by_role("link", name="Delivery default")).to_be_visible()
@@ -187,12 +167,6 @@ def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
     expect(page.get_by_role("link", name="Delivery default")).to_be_hidden()
     page.get_by_role("button", name="Show exact times").click()
     expect(page.get_by_role("button", name="Show times as")).to_be_visible()
-
-
-def test_an_operator_sees_what_waits_for_a_review(console: ConsoleTabs) -> None:
-    page = console.signed_in("operator", "/console/operator/reviews")
-    expect(page.get_by_text("This installation lists numbers without review")).to_be_visible()
-    looked_at(page)
 
 
 def list_one(console: ConsoleTabs, number: str) -> None:

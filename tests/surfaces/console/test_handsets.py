@@ -51,6 +51,7 @@ async def test_an_apps_credential_is_shown_once_and_registers_handsets(deps: Dep
     shown = await olive.follow(await olive.post(f"{APPS}/new", {"name": f" {name} "}))
     (credential,) = set(re.findall(r"cmapp_\w+", shown.text))
     assert shown.headers["cache-control"] == "no-store"
+    assert f'data-copy="{credential}"' in shown.text
     listed = await olive.get(APPS)
     assert name in text_of(listed)
     assert credential not in listed.text

@@ -27,6 +27,8 @@ async def test_a_key_is_made_and_its_secret_shown_this_once(deps: Deps, business
     assert "never" in text_of(listed)  # last used
     secret = shown.text.partition("&#34;api_key&#34;: &#34;")[2][:36]
     await credentials.create_token(deps, str(business.account.id), str(key.id), secret)
+    without_scripts = shown.text.partition("Save this as a file")[2].partition("</noscript>")[0]
+    assert secret in without_scripts
     assert secret not in listed.text
     assert "just now" in text_of(await alice.get("/console/keys"))
 

@@ -9,6 +9,7 @@ from tests.support.audit_log import log_of
 from tests.support.factories import make_number_group
 from tests.support.listed_number import SOMEBODY
 from tests.surfaces.console.browser import (
+    Browser,
     Business,
     Visitors,
     errors_of,
@@ -221,6 +222,10 @@ async def test_a_review_is_of_the_numbers_that_have_not_left_it(deps: Deps, busi
     async with deps.db.connection() as tx:
         (sent,) = [one for one in await mail.list_mails(tx, 100) if "approved" in one.subject]
     assert sent.subject == "Acme: 2 numbers were approved"
+
+
+async def test_where_nothing_is_reviewed_the_page_of_reviews_says_so(olive: Browser) -> None:
+    assert "lists numbers without review" in text_of(await olive.get("/console/operator/reviews"))
 
 
 async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(deps: Deps, business: Business) -> None:
