@@ -1,4 +1,4 @@
-"""What odd clients send: blanks behind a header's value, and the end of what they send before they are answered."""
+"""What odd clients send: blanks behind a header's value, HTTP/1.0, and the end of what they send before an answer."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -109,3 +109,28 @@ async def test_white_space_around_a_headers_value_is_no_part_of_it() -> None:
         got = await _answer(port, head + b"X-A: \ta b \t \r\nX-B: \r\nX-C: c\r\n\r\n12")
     assert seen == [b"a b", b"", b"c"]
     assert got.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"GET / HTTP/1.0\r\n\r\n", b"hello world"),
+        (GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n"),
+        (b"HEAD / HTTP/1.0\r\n\r\n", b""),
+    ],
+)
+async def test_no_chunks_are_sent_to_a_client_that_does_not_know_them(head: bytes, body: bytes) -> None:
+    """The end of the connection is the body's."""
+
+    async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await hello(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for part, more in ((b"hello ", True), (b"", True), (b"world", False)):
+            await send({"type": "http.response.body", "body": part, "more_body": more})
+
+    async with _serving(in_parts) as port:
+        got = await _answer(port, head)
+    assert got.partition(b"\r\n\r\n")[2] == body
+    assert (b"transfer-encoding" in got) == body.endswith(b"0\r\n\r\n")

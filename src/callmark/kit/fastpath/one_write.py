@@ -6,6 +6,7 @@ from typing import Protocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _END_OF_HEAD = b"\r\n"
+_CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
 class OpenConnection(Protocol):
@@ -27,13 +28,17 @@ class OneWrite:
     An answer that begins before its request's body is whole is the connection's last, and says so (RFC 9112, 9.3): its
     sender may stop within the body, and what it sends next would be taken for the rest of it. HAProxy 2.6 keeps such a
     connection and sends another visitor's request on it.
+
+    To a client of HTTP/1.0 nothing is sent in chunks, which it would take for the body: the end of the connection,
+    which uvicorn closes, is the body's (RFC 9112, 6.1 and 6.3).
     """
 
-    __slots__ = ("_connection", "_head")
+    __slots__ = ("_connection", "_head", "_is_unframed")
 
     def __init__(self, connection: OpenConnection) -> None:
         self._connection = connection
         self._head: bytes | None = None
+        self._is_unframed = False
 
     def write(self, data: bytes) -> None:
         """Takes the head, and then each part of the body; before the head, `100 Continue`."""
@@ -46,13 +51,13 @@ class OneWrite:
                 if answering.keep_alive:
                     answering.keep_alive = False
                     data = data.removesuffix(_END_OF_HEAD) + b"connection: close\r\n" + _END_OF_HEAD
+            if answering.scope["http_version"] == "1.0" and data.endswith(_CHUNKED + _END_OF_HEAD):
+                data, self._is_unframed = data.removesuffix(_CHUNKED + _END_OF_HEAD) + _END_OF_HEAD, True
             self._head = data
             asyncio.get_running_loop().call_soon(self.write_head)
-        elif self._head:
-            head, self._head = self._head, b""
-            self._connection.transport.write(head + data)
-        else:
-            self._connection.transport.write(data)
+            return
+        head, self._head = self._head, b""
+        self._connection.transport.write(head + (_without_frame(data) if self._is_unframed else data))
 
     def write_head(self) -> None:
         """Lets out a head that has no body."""
@@ -68,3 +73,9 @@ class OneWrite:
     def is_closing(self) -> bool:
         """Whether the connection is being closed."""
         return self._connection.transport.is_closing()
+
+
+def _without_frame(chunk: bytes) -> bytes:
+    """What is in one chunk, the last of them behind it or not; nothing in what is none."""
+    size, _, rest = chunk.partition(b"\r\n")
+    return rest[: int(size or b"0", 16)]
