@@ -7,7 +7,7 @@ from typing import Any
 from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
 
-from callmark.kit.fastpath import nats_client
+from callmark.kit.fastpath import nats_messages
 from fuzz.cutting import ways
 
 _DIRECT, _QUEUED = 1, 2
@@ -27,7 +27,7 @@ class _Client:
 
     def __init__(self) -> None:
         self.seen: _Seen = []
-        direct = nats_client.Direct(self._take)
+        direct = nats_messages.Direct(self._take)
         self.subscriptions = {_DIRECT: _Subscription(direct), _QUEUED: _Subscription(object())}
 
     def _take(self, subject: str, reply: str, payload: bytes | None) -> None:
@@ -66,7 +66,7 @@ def fuzz_nats_stream(data: bytes) -> None:
 
 
 def _ours(client: _Client) -> Parser:
-    return nats_client.DirectParser(client, client.subscriptions)
+    return nats_messages.DirectParser(client, client.subscriptions)
 
 
 def _run(parser_of: Callable[[_Client], Parser], pieces: list[bytes]) -> tuple[_Seen, bool]:

@@ -18,7 +18,8 @@ from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric.servers import NatsAccess, seeds, version_of
-from callmark.kit.fastpath.nats_client import SteadyClient, subscribe_directly
+from callmark.kit.fastpath.nats_client import SteadyClient
+from callmark.kit.fastpath.nats_messages import subscribe_directly
 from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.ids import new_id
 from callmark.kit.object_store import FOLDER, try_store

@@ -26,7 +26,8 @@ from callmark.kit.fabric.held_streams import HeldStreams, OnPush
 from callmark.kit.fabric.servers import NO_FILES, NatsAccess, seeds, version_of
 from callmark.kit.fabric.trouble import Trouble, why
 from callmark.kit.fabric.unconfirmed_numbers import MISSED, UnconfirmedNumbers
-from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
+from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, subscribe
+from callmark.kit.fastpath.nats_messages import Take, subscribe_directly
 from callmark.kit.ids import new_id
 from callmark.kit.tasks import SideTasks, end, ends_within
 from callmark.kit.telemetry.metrics import NATS_RECONNECTS

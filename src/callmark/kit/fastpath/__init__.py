@@ -1,8 +1,8 @@
 """Direct paths around the libraries, for what comes by the thousand: the only modules that use their internals.
 
-- `nats_client`: nats-py's `_ps`, `_subs`, `_pongs`, `_transport` with its `_io_writer`, `_pending_queue`, and its steps
-  `_process_info`, `_process_err`, `_process_op_err`, `_connect_to_server`; tests/kit/fabric/test_client.py and
-  test_nats_cluster.py notice a change.
+- `nats_client`: nats-py's `_ps`, `_subs`, `_pongs`, `_transport` with its `_io_writer`, and its steps `_process_info`,
+  `_process_err`, `_process_op_err`, `_connect_to_server`; `nats_messages`: `_pending_queue` and the parser.
+  tests/kit/fabric/test_client.py and test_nats_cluster.py notice a change.
 - `http_protocol`: uvicorn's `HttpToolsProtocol`, its `cycle` and its callbacks; tests/processes/test_http.py. With it
   `one_write`, an answer's way out, and `drain`, the end of a connection; tests/processes/test_early_answers.py.
 - `websockets`: uvicorn's `WebSocketsSansIOProtocol`, its queue and its flags; tests/surfaces/gateway.

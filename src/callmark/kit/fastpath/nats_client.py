@@ -1,44 +1,30 @@
-"""A direct path through nats-py for messages that come by the thousand, and a reader that survives.
+"""nats-py's client with a reader that survives, and one write for what a turn of the event loop publishes.
 
-nats-py gives each subscription a queue and a task, and each message some twenty steps. A gateway has a subscription
-per handset, and a push is four messages. So here a message of a direct subscription is handed on as it is read, and
-what is published in one turn of the event loop leaves in one write. It needs a few names that nats-py does not
-promise; tests/kit/fabric/test_client.py would notice a change.
+It needs a few names that nats-py does not promise; tests/kit/fabric/test_client.py would notice a change.
 """
 
 import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-import structlog
 from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
-from nats.errors import Error as NatsError, ProtocolError
-from nats.protocol.parser import Parser
+from nats.errors import Error as NatsError
 
 from callmark.kit.errors import said
 from callmark.kit.fabric.rights import Rights
 from callmark.kit.fabric.servers import NO_FILES, NatsAccess
 from callmark.kit.fabric.shared_rounds import SharedRounds
 from callmark.kit.fabric.unconfirmed_numbers import UnconfirmedNumbers
+from callmark.kit.fastpath.nats_messages import DirectParser
 from callmark.kit.fastpath.nats_signing import SigningClient
 
-log = structlog.get_logger(__name__)
-
-Take = Callable[[str, str, bytes | None], None]
-"""Gets subject, reply subject and payload, which is None when NATS says that nobody listens; it must not block."""
-
-_LINE_END = b"\r\n"
-_ERROR = b"-ERR"
-_WITH_REPLY = 5
-_WORDS = {b"MSG": (4, _WITH_REPLY), b"HMSG": (5, 6)}
-"""How many words the line of a message can have: a reply is optional."""
 _QUOTE = "'"
 _ENDED = "nats: the connection ended"
 ROUND_TRIP_WITHIN_S = 2.0
@@ -82,25 +68,21 @@ def _ended() -> Generator[None]:
 class SteadyClient(SigningClient):
     """nats-py's client, which hands on direct subscriptions' messages, with eight differences.
 
-    It decodes user and password of an address: nats-py sends them as they are written, so none with a # or / fits.
-
-    It tries again whatever ended a try to come back, and whatever ended the tasks that read and ping. nats-py foresees
-    few errors there; after any other it has no connection, or a dead one, and never makes another.
-
-    Its reader survives a flush given up. nats-py leaves the future of such a flush in line, and the PONG that comes for
-    it at last raises in the reader. That ends, and the connection hears nothing more, yet counts as good until its
-    pings are missed: seconds in which every push of this process fails.
-
-    It leaves a server at once that stops responding: nats-py waits for its answer to the end of TLS, for half a minute.
-    It connects again after any error that a server names before it hangs up (it is full, the user's rights were read
-    again, its token has ended); nats-py takes most of them as the end. And it speaks TLS where that was asked for, or
-    not at all; nats-py sends the password to a server that offers none.
-
-    A round trip ends with its connection, and those that wait at once share one (`until_in_force`). nats-py's flush
-    waits until its time is up, and returns as if all were well when it begins while there is no connection.
-
-    Once closed it makes no connection. nats-py cancels the task that connects, and `asyncio.wait_for` loses a
-    cancellation that comes together with what it waits for (until Python 3.12): the task would try without end.
+    - It decodes user and password of an address: nats-py sends them as they are written, so none with a # or / fits.
+    - It tries again whatever ended a try to come back, and whatever ended the tasks that read and ping. nats-py
+      foresees few errors there; after any other it has no connection, or a dead one, and never makes another.
+    - Its reader survives a flush given up. nats-py leaves the future of such a flush in line, and the PONG that comes
+      for it at last raises in the reader. That ends, and the connection hears nothing more, yet counts as good until
+      its pings are missed: seconds in which every push of this process fails.
+    - It leaves a server at once that stops responding: nats-py waits for its answer to the end of TLS, for half a
+      minute.
+    - It connects again after any error that a server names before it hangs up (it is full, the user's rights were read
+      again, its token has ended); nats-py takes most of them as the end.
+    - It speaks TLS where that was asked for, or not at all; nats-py sends the password to a server that offers none.
+    - A round trip ends with its connection, and those that wait at once share one (`until_in_force`). nats-py's flush
+      waits until its time is up, and returns as if all were well when it begins while there is no connection.
+    - Once closed it makes no connection. nats-py cancels the task that connects, and `asyncio.wait_for` loses a
+      cancellation that comes together with what it waits for (until Python 3.12): the task would try without end.
     """
 
     def __init__(self, access: NatsAccess = NO_FILES, unconfirmed: UnconfirmedNumbers | None = None) -> None:
@@ -279,94 +261,6 @@ async def subscribe(client: Client, subject: str, on_message: Callable[[Msg], Aw
     return await client.subscribe(subject, cb=on_message)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
 
 
-class Direct:
-    """Takes the place of a subscription's queue in nats-py: hands each message on at once, without a queue and a task.
-
-    What `take` raises is logged, or it would end the connection's reader.
-    """
-
-    __slots__ = ("_take",)
-
-    def __init__(self, take: Take) -> None:
-        self._take = take
-
-    def hand_on(self, subject: str, reply: str, payload: bytes | None) -> None:
-        """Where our parser puts a message."""
-        try:
-            self._take(subject, reply, payload)
-        except Exception:
-            log.exception("fabric_callback_failed")
-
-    def put_nowait(self, msg: Msg) -> None:
-        """Where nats-py puts a message: one with headers, such as its notice that nobody listens."""
-        nobody = not msg.data and msg.headers is not None and msg.headers.get("Status") == "503"
-        self.hand_on(msg.subject, msg.reply, None if nobody else msg.data)
-
-    def qsize(self) -> int:
-        """Nothing ever waits."""
-        return 0
-
-
-async def subscribe_directly(client: Client, subject: str, take: Take) -> Subscription:
-    """A subscription whose messages are handed to `take` as they are read."""
-    subscription = await client.subscribe(subject, pending_bytes_limit=0)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
-    inner: Any = subscription
-    direct = Direct(take)
-    early, inner._pending_queue = inner._pending_queue, direct  # noqa: SLF001 - see above
-    while early.qsize():
-        direct.put_nowait(early.get_nowait())
-    return subscription
-
-
-class DirectParser(Parser):
-    """Cuts what has been read into messages; those without headers of direct subscriptions nats-py never sees."""
-
-    def __init__(self, client: object, subscriptions: Mapping[int, Any]) -> None:
-        super().__init__(client)  # pyright: ignore[reportUnknownMemberType] - its parameter is untyped
-        self._subscriptions = subscriptions
-
-    def reset(self) -> None:
-        """Forgets a message that has come in part (a new connection begins)."""
-        super().reset()
-        self._rest = b""
-
-    async def parse(self, data: bytes = b"") -> None:
-        """Handles every whole message of what has come so far."""
-        try:
-            await self._parse(self._rest + data if self._rest else data)
-        except (ValueError, IndexError) as exc:
-            raise ProtocolError("nats: malformed message") from exc
-
-    async def _parse(self, data: bytes) -> None:
-        at = 0
-        while (line_end := data.find(_LINE_END, at)) >= 0:
-            words = data[at:line_end].split(b" ")
-            end = line_end + 2
-            if (counts := _WORDS.get(words[0])) is not None:
-                if len(words) not in counts:  # nats-py would look for the rest in the lines that follow
-                    raise ValueError("a message's line has too few words, or too many")
-                end += int(words[-1]) + 2
-                if len(data) < end:
-                    break
-            elif data[at:line_end].strip().upper() == _ERROR:
-                # nats-py looks for its text, and ends on an AttributeError
-                raise ValueError("an error without a text")
-            if not (words[0] == b"MSG" and self._hand_on(words, data[line_end + 2 : end - 2])):
-                await super().parse(data[at:end])
-            at = end
-        self._rest = data[at:]
-
-    def _hand_on(self, words: list[bytes], payload: bytes) -> bool:
-        """Whether it was a direct subscription's message; `words` are MSG, subject, number, reply if any, size."""
-        subscription = self._subscriptions.get(int(words[2]))
-        queue = subscription and subscription._pending_queue  # noqa: SLF001 - see above
-        if not isinstance(queue, Direct):
-            return False
-        reply = words[3].decode() if len(words) == _WITH_REPLY else ""
-        queue.hand_on(words[1].decode(), reply, payload)
-        return True
-
-
 class Outbox:
     """What one turn of the event loop publishes, for one write. Lost, as all that is under way, when NATS is.
 
@@ -386,7 +280,7 @@ class Outbox:
         """Takes a message along. We make the subjects, so they are not checked here."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
-        self._waiting += (f"PUB {subject} {reply} {len(payload)}\r\n".encode(), payload, _LINE_END)
+        self._waiting += (f"PUB {subject} {reply} {len(payload)}\r\n".encode(), payload, b"\r\n")
         self._numbers += numbers
 
     def _write(self) -> None:
