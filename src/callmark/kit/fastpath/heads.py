@@ -1,4 +1,4 @@
-"""What a request's head may be: one host, and any method."""
+"""What a request's head may be: one host, any method, and no protocol that we do not speak."""
 
 import re
 from collections.abc import Iterable
@@ -34,6 +34,13 @@ def failure_of(error: httptools.HttpParserError) -> BaseException | None:
         return None
     cause = error.__context__
     return None if cause is None or isinstance(cause, (RefusedHeadError, *_OF_CLIENTS)) else cause
+
+
+def without_upgrade(method: bytes, url: bytes, version: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A head that was parsed, as if it asked for no other protocol."""
+    lines = [b"%s %s HTTP/%s" % (method, url, version.encode())]
+    lines += [b"%s: %s" % header for header in headers if header[0] != b"upgrade"]
+    return b"\r\n".join([*lines, b"", b""])
 
 
 def without_unknown_method(data: bytes, error: httptools.HttpParserError) -> tuple[str, bytes] | None:

@@ -10,8 +10,8 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut, Unavailable
+from callmark.kit.fastpath import heads
 from callmark.kit.fastpath.drain import Drain
-from callmark.kit.fastpath.heads import RefusedHeadError, Renamed, check_host, failure_of, without_unknown_method
 from callmark.kit.fastpath.one_write import OneWrite
 from callmark.kit.fastpath.refusals import RenderRefusal, written
 from callmark.kit.fastpath.websockets import WebSocketProtocol
@@ -41,19 +41,23 @@ _OF_A_BODY = {b"content-length", b"transfer-encoding"}
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's, with sixteen differences.
 
-    The application may cut the connection without an answer (the emulator's sinks do); it may ask whether the client
-    has gone (`is_gone`), because what is sent then is dropped without a word; it may ask to hear that the server stops
-    (`on_shutdown` and `is_stopping`, for answers that wait or have no end); what is no HTTP gets the error envelope too
-    (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in one write; a
-    request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2); a refusal
-    comes in its turn, behind the answers to the requests before it; a connection beyond the most that may be open is
-    refused, so that files are left for the connections to the engines; a connection on which nothing comes is closed,
-    before a request, within its head and within its body; a request that asks for a protocol we do not speak keeps its
-    body, which the parser would take for other requests (RFC 9110, 7.8); white space behind a header's value is no part
-    of it (RFC 9112, 5.1); a client that only sends no more is still answered; a method that the parser does not know is
-    left to the application; what fails on our side while a request is read is no fault of the request; and an answer
-    that leaves before its request is whole, or a refusal, is the last on its connection, which is closed only when no
-    more comes (`Drain`).
+    - The application may cut the connection without an answer, as the emulator's sinks do.
+    - It may ask whether the client has gone (`is_gone`), because what is sent then is dropped without a word.
+    - It may ask to hear that the server stops (`on_shutdown`, `is_stopping`), for answers that wait or have no end.
+    - What is no HTTP gets the error envelope too (contract D42: every error of any kind is JSON).
+    - A head that never ends is refused.
+    - An answer leaves in one write.
+    - A request without one `Host` is refused: two readers may take two different ones (RFC 9112, 3.2).
+    - A refusal comes in its turn, behind the answers to the requests before it.
+    - A connection beyond the most that may be open is refused, so that files are left for those to the engines.
+    - A connection on which nothing comes is closed, before a request, within its head and within its body.
+    - A request for a protocol we do not speak keeps its body: the parser takes it for other requests (RFC 9110, 7.8).
+    - White space behind a header's value is no part of it (RFC 9112, 5.1).
+    - A client that only sends no more is still answered.
+    - A method that the parser does not know is left to the application.
+    - What fails on our side while a request is read is no fault of the request.
+    - An answer that leaves before its request is whole, or a refusal, is the last on its connection, which is closed
+      only when no more comes (`Drain`).
     """
 
     _is_stopping = False
@@ -171,9 +175,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._check_upgrade()
         if self._ignores_upgrade:
             return
-        check_host(self.headers, version)
+        heads.check_host(self.headers, version)
         if self._may_be_too_long and self._head_size() > LARGEST_HEAD_BYTES:
-            raise RefusedHeadError(_TOO_LONG)
+            raise heads.RefusedHeadError(_TOO_LONG)
         before = self.cycle
         try:
             super().on_headers_complete()
@@ -261,19 +265,19 @@ class HttpProtocol(HttpToolsProtocol):
         self._refuse_unparsed(data, error)  # not while it is handled: what is parsed then would have it as its context
 
     def _refuse_unparsed(self, data: bytes, error: httptools.HttpParserError) -> None:
-        if failure := failure_of(error):
+        if failure := heads.failure_of(error):
             log.error("request_not_read", exc_info=failure)
             short = isinstance(failure, MemoryError)
             self._refuse_in_turn(Unavailable("no memory is left") if short else AppError("internal error"))
-        elif isinstance(error.__context__, RefusedHeadError):
+        elif isinstance(error.__context__, heads.RefusedHeadError):
             self._refuse_in_turn(InvalidInput(str(error.__context__)))
         elif (
             self._head_bytes == 0  # it began in `data`
             and not self._ends_within  # and nothing before it
-            and (renamed := without_unknown_method(data, error))
+            and (renamed := heads.without_unknown_method(data, error))
         ):
             method, data = renamed
-            self._parse_anew(Renamed(self, method))
+            self._parse_anew(heads.Renamed(self, method))
             self._parse(data)
         else:
             self.send_400_response("")
@@ -288,18 +292,13 @@ class HttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
             if self._ignores_upgrade:
-                head = self._head_without_upgrade()
+                head = heads.without_upgrade(
+                    self.parser.get_method(), self.url, self.scope["http_version"], self.headers
+                )
                 self._parse_anew(self)
                 return [memoryview(data)[exc.args[0] :], head]
             self.handle_websocket_upgrade()
         return []
-
-    def _head_without_upgrade(self) -> bytes:
-        """The head that was parsed last, as if it asked for no other protocol."""
-        method, version = self.parser.get_method(), self.scope["http_version"].encode()
-        lines = [b"%s %s HTTP/%s" % (method, self.url, version)]
-        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-        return b"\r\n".join([*lines, b"", b""])
 
     def _should_upgrade(self) -> bool:
         """To a WebSocket where there is one, without a body, on a connection where nothing else is being answered."""
@@ -313,7 +312,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.parser.should_upgrade():
             return
         if self.parser.get_method() == b"CONNECT":
-            raise RefusedHeadError("CONNECT is not supported")
+            raise heads.RefusedHeadError("CONNECT is not supported")
         self._ignores_upgrade = not self._should_upgrade()
 
     def _head_size(self) -> int:
