@@ -19,11 +19,13 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.domain.work_names import WorkName
 from callmark.kit.choices import SetChange, chosen
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.errors import InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.installation import why_mails_wait
 from callmark.kit.postgres.database import Tx
 from callmark.kit.text import kept_or
+
+_UNKNOWN = "no account with this id"
 
 
 async def create_account_in(
@@ -56,12 +58,12 @@ create_account = in_own_transaction(create_account_in)
 async def get_account(deps: Deps, account_id: AccountId) -> Account:
     """The account; NotFound when there is none."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_account(tx, account_id))
+        return found(await queries.select_account(tx, account_id), _UNKNOWN)
 
 
 async def get_account_in(tx: Tx, account_id: AccountId) -> Account:
     """As `get_account`, inside a transaction."""
-    return _found(await queries.select_account(tx, account_id))
+    return found(await queries.select_account(tx, account_id), _UNKNOWN)
 
 
 async def list_accounts(deps: Deps) -> list[Account]:
@@ -105,7 +107,7 @@ async def update_account(
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
             tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES))
-        account = _found(
+        account = found(
             await queries.update_account(
                 tx,
                 account_id,
@@ -114,7 +116,8 @@ async def update_account(
                 state=state,
                 requires_code=requires_code,
                 announced_calls_only=announced_calls_only,
-            )
+            ),
+            _UNKNOWN,
         )
         await _note_changes(deps, tx, by, old, account)
         return account
@@ -165,7 +168,7 @@ async def lock_account(tx: Tx, account_id: AccountId) -> Account:
 
     Raises NotFound.
     """
-    return _found(await queries.lock_account(tx, account_id))
+    return found(await queries.lock_account(tx, account_id), _UNKNOWN)
 
 
 async def _note_changes(deps: Deps, tx: Tx, by: Actor, old: Account, new: Account) -> None:
@@ -179,9 +182,3 @@ async def _note_changes(deps: Deps, tx: Tx, by: Actor, old: Account, new: Accoun
         stopped = new.state is AccountState.SUSPENDED
         action = AuditAction.ACCOUNT_SUSPENDED if stopped else AuditAction.ACCOUNT_RESTORED
         await audit.note(tx, by, action, new.name, account_id=new.id, at=at)
-
-
-def _found(account: Account | None) -> Account:
-    if account is None:
-        raise NotFound("no account with this id")
-    return account

@@ -44,7 +44,7 @@ from callmark.domain.policy.plan import KeyAccess, check_wanted
 from callmark.kit.changes import carried_out
 from callmark.kit.choices import SetChange, chosen
 from callmark.kit.clock_watch import AHEAD_WITHIN
-from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, Unauthenticated, found
 from callmark.kit.ids import new_id, parse_uuid, random_uuid, sha256
 from callmark.kit.postgres.database import Tx
 from callmark.kit.text import clean_line, kept_or
@@ -53,6 +53,7 @@ log = structlog.get_logger(__name__)
 
 _NOBODY = UUID(int=0)
 _REFUSED = "invalid api_key or key_id"
+_UNKNOWN = "no API key with this id in this account"
 
 
 async def admit(
@@ -143,13 +144,13 @@ async def list_keys(deps: Deps, account_id: AccountId) -> list[ApiKey]:
 async def get_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> ApiKey:
     """One live key. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_key(tx, account_id, key_id))
+        return found(await queries.select_key(tx, account_id, key_id), _UNKNOWN)
 
 
 async def get_key_by_reference(deps: Deps, account_id: AccountId, reference: KeyReference) -> ApiKey:
     """The live key that pages address by `reference`. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_key_by_reference(tx, account_id, reference))
+        return found(await queries.select_key_by_reference(tx, account_id, reference), _UNKNOWN)
 
 
 async def key_name(deps: Deps, key_id: KeyId) -> str:
@@ -174,7 +175,7 @@ async def update_key(
     """
     async with deps.db.transaction() as tx:
         plan = (await accounts.lock_account(tx, account_id)).features  # first, as where tokens are made
-        key = _found(await queries.lock_key(tx, account_id, key_id))
+        key = found(await queries.lock_key(tx, account_id, key_id), _UNKNOWN)
         changed = replace(
             key,
             name=kept_or(key.name, name, _name),
@@ -197,7 +198,7 @@ async def update_key(
 async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by: Actor) -> NewKey:
     """A new pair in the place of the old one, which stops at once with every token made from it (contract D37)."""
     async with deps.db.transaction() as tx:
-        key = _found(await queries.lock_key(tx, account_id, key_id))
+        key = found(await queries.lock_key(tx, account_id, key_id), _UNKNOWN)
         now = deps.clock.now()
         await queries.revoke_key(tx, key_id, now)
         new = replace(key, id=KeyId(new_id()), reference=KeyReference(random_uuid()), created_at=now)
@@ -217,7 +218,7 @@ async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by
 async def delete_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by: Actor) -> ApiKey:
     """Ends a key and every token made from it at once; its place is free. What it was. Raises NotFound."""
     async with deps.db.transaction() as tx:
-        key = _found(await queries.lock_key(tx, account_id, key_id))
+        key = found(await queries.lock_key(tx, account_id, key_id), _UNKNOWN)
         now = deps.clock.now()
         await queries.revoke_key(tx, key_id, now)
         await audit.note(tx, by, AuditAction.KEY_DELETED, key.name, account_id=account_id, at=now, key_id=str(key_id))
@@ -261,12 +262,6 @@ async def _store(tx: Tx, key: ApiKey) -> NewKey:
     secret = str(random_uuid())
     await queries.insert_key(tx, key, sha256(secret))
     return NewKey(key.id, secret, key.reference)
-
-
-def _found(key: ApiKey | None) -> ApiKey:
-    if key is None:
-        raise NotFound("no API key with this id in this account")
-    return key
 
 
 def _name(text: str) -> str:

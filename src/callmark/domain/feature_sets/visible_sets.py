@@ -19,7 +19,7 @@ from callmark.domain.feature_sets.model import (
 )
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.policy.model import Path, Scope
-from callmark.kit.errors import NotFound, found
+from callmark.kit.errors import found
 from callmark.kit.postgres.database import Tx
 
 _UNKNOWN = "no feature set with this id in this account"
@@ -97,9 +97,7 @@ async def check_visible(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
     """Raises NotFound for one outside the scope. The whole account also has in it those that are deleted."""
     if scope.is_whole_account:
         return
-    placed = await queries.select_placed(tx, account_id, feature_set_id)
-    if placed is None:
-        raise NotFound
+    placed = found(await queries.select_placed(tx, account_id, feature_set_id))
     scope.check(placed.place.path)
 
 

@@ -12,6 +12,7 @@ from callmark.domain.structure import service as structure
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, found
 from callmark.kit.postgres.database import Tx
 
+UNKNOWN = "no member with this id in this account"
 _ELSEWHERE = "choose a role and a place that you are allowed to assign"
 
 
@@ -32,7 +33,7 @@ async def lock_changeable(tx: Tx, account_id: AccountId, member_id: MemberId, by
     Raises NotFound, Forbidden.
     """
     await lock_account_of(tx, account_id, by)
-    member = found_member(await queries.lock_member(tx, account_id, member_id))
+    member = found(await queries.lock_member(tx, account_id, member_id), UNKNOWN)
     return may_change(found(visible_to(by, member, await places_in(tx, account_id))))
 
 
@@ -79,10 +80,3 @@ def refuse_oneself(by: Actor, member: Member) -> None:
     """Raises Conflict where the actor is the member."""
     if by.email == member.email:
         raise Conflict("you cannot do this to yourself")
-
-
-def found_member(member: Member | None) -> Member:
-    """The member. Raises NotFound for None."""
-    if member is None:
-        raise NotFound("no member with this id in this account")
-    return member

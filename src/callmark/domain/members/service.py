@@ -37,7 +37,7 @@ from callmark.kit.text import kept_or
 async def get_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> Member:
     """The member; NotFound when the account has none of this id."""
     async with deps.db.connection() as tx:
-        return rules.found_member(await queries.select_member(tx, account_id, member_id))
+        return found(await queries.select_member(tx, account_id, member_id), rules.UNKNOWN)
 
 
 async def list_members(
@@ -104,7 +104,7 @@ async def update_without_rules(
     A member who is no longer active is signed out at once. Raises NotFound, InvalidInput.
     """
     async with deps.db.transaction() as tx:
-        old = rules.found_member(await queries.lock_member(tx, account_id, member_id))
+        old = found(await queries.lock_member(tx, account_id, member_id), rules.UNKNOWN)
         await rules.check_place(tx, account_id, node_id)
         new = _changed(old, name=name, role=role, state=state, node_id=node_id)
         facts = {"role": new.role, "state": new.state}
@@ -114,7 +114,7 @@ async def update_without_rules(
 async def invite_without_rules(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
     """Sends an invited member its link, or sends it again. Raises NotFound, Conflict."""
     async with deps.db.transaction() as tx:
-        member = rules.found_member(await queries.lock_member(tx, account_id, member_id))
+        member = found(await queries.lock_member(tx, account_id, member_id), rules.UNKNOWN)
         if member.state is not MemberState.INVITED:
             raise Conflict(f"{member.email} is {member.state}; only an invited member can be sent an invitation")
         await _invite(deps, tx, member, "")
@@ -152,7 +152,7 @@ async def list_visible(deps: Deps, account_id: AccountId, *, by: Actor) -> list[
 async def get_visible(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> VisibleMember:
     """One inside the actor's place. Raises NotFound."""
     async with deps.db.connection() as tx:
-        member = rules.found_member(await queries.select_member(tx, account_id, member_id))
+        member = found(await queries.select_member(tx, account_id, member_id), rules.UNKNOWN)
         return found(visible_to(by, member, await rules.places_in(tx, account_id)))
 
 
@@ -294,7 +294,7 @@ async def _take_away(deps: Deps, tx: Tx, old: Member, new: Member, by: Actor) ->
 
 
 async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
-    member = rules.found_member(await queries.lock_member(tx, account_id, member_id))
+    member = found(await queries.lock_member(tx, account_id, member_id), rules.UNKNOWN)
     await queries.delete_member(tx, account_id, member_id)
     await taken_requests.release(deps, tx, member, by=by)
     await _note(deps, tx, by, AuditAction.MEMBER_DELETED, member, role=member.role)

@@ -15,8 +15,10 @@ from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.acting import service as acting
 from callmark.domain.sessions.model import Person, Session, email_address, person_name
 from callmark.domain.stale_confirmations import refuse_changed
-from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.errors import Conflict, found
 from callmark.kit.ids import new_id
+
+_UNKNOWN = "no operator with this id"
 
 
 async def create_operator(deps: Deps, *, by: Actor, email: str, name: str, password: str) -> Operator:
@@ -28,8 +30,8 @@ async def create_operator(deps: Deps, *, by: Actor, email: str, name: str, passw
     hashed = await sessions.hash_new_password(password, email, name)
     async with deps.db.transaction() as tx:
         await lock_operators_for(tx, by)
-        found = await sessions.find_person(tx, operator.email)
-        if found and found.member_id:
+        person = await sessions.find_person(tx, operator.email)
+        if person and person.member_id:
             raise Conflict("a member with this email already exists; use another address for the operator")
         await queries.insert_operator(tx, operator, hashed)
         await audit.note(tx, by, AuditAction.OPERATOR_CREATED, operator.email, account_id=None, at=operator.created_at)
@@ -45,7 +47,7 @@ async def list_operators(deps: Deps) -> list[Operator]:
 async def get_operator(deps: Deps, operator_id: OperatorId) -> Operator:
     """The operator. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_operator(tx, operator_id))
+        return found(await queries.select_operator(tx, operator_id), _UNKNOWN)
 
 
 async def set_password(deps: Deps, operator_id: OperatorId, password: str, *, by: Actor) -> Operator:
@@ -70,7 +72,7 @@ async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor, sho
     """
     async with deps.db.transaction() as tx:
         present = await lock_operators_for(tx, by)
-        operator = _found(next((one for one in present if one.id == operator_id), None))
+        operator = found(next((one for one in present if one.id == operator_id), None), _UNKNOWN)
         if by.kind is ActorKind.OPERATOR and by.email == operator.email:
             raise Conflict("you cannot remove yourself; ask another operator")
         refuse_changed(shown, await tokens.live_names(tx, operator.email, deps.clock.now()))
@@ -96,9 +98,3 @@ async def stop_acting(deps: Deps, session: Session, *, by: Actor) -> None:
     """The operator's session no longer acts for an account. Raises NotFound when it has ended meanwhile."""
     async with deps.db.transaction() as tx:
         await acting.act_for(deps, tx, session.id, None, by=by)
-
-
-def _found(operator: Operator | None) -> Operator:
-    if operator is None:
-        raise NotFound("no operator with this id")
-    return operator

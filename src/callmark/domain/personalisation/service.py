@@ -47,7 +47,7 @@ from callmark.domain.personalisation.validation import (
 from callmark.domain.policy.model import Actor
 from callmark.instants import to_ms
 from callmark.kit import patience
-from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning, Unavailable
+from callmark.kit.errors import Conflict, Forbidden, StillRunning, Unavailable, found
 from callmark.kit.fabric.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
@@ -251,9 +251,7 @@ async def get_record(deps: Deps, account_id: AccountId, record_id: UUID) -> Stor
     """One record by its id. Raises NotFound, also for another account's."""
     async with deps.db.connection() as tx:
         record = await queries.find_record(tx, account_id, record_id)
-    if record is None:
-        raise NotFound("no call record with this id in this account")
-    return record
+    return found(record, "no call record with this id in this account")
 
 
 async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID, *, by: Actor) -> StoredRecord:

@@ -22,11 +22,12 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.domain.work_names import WorkName
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.errors import InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 
 PAGE = 25
+_UNKNOWN = "no upload with this id in this account"
 
 
 class UploadProgress(Struct, frozen=True):
@@ -97,7 +98,7 @@ def _written(rows: Sequence[UploadRow], region: str) -> tuple[list[str], int]:
 async def get_upload(deps: Deps, account_id: AccountId, upload_id: UUID) -> Upload:
     """The account's upload. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_upload(tx, account_id, upload_id))
+        return found(await queries.select_upload(tx, account_id, upload_id), _UNKNOWN)
 
 
 async def list_uploads(deps: Deps, account_id: AccountId, after: tuple[datetime, UUID] | None) -> list[Upload]:
@@ -109,7 +110,7 @@ async def list_uploads(deps: Deps, account_id: AccountId, after: tuple[datetime,
 async def read_progress(deps: Deps, account_id: AccountId, upload_id: UUID) -> UploadProgress:
     """How far the upload is. Raises NotFound."""
     async with deps.db.connection() as tx:
-        upload = _found(await queries.select_upload(tx, account_id, upload_id))
+        upload = found(await queries.select_upload(tx, account_id, upload_id), _UNKNOWN)
         counts = await queries.count_outcomes(tx, upload.id)
     return UploadProgress(upload, {Outcome(outcome): count for outcome, count in counts.items()})
 
@@ -117,7 +118,7 @@ async def read_progress(deps: Deps, account_id: AccountId, upload_id: UUID) -> U
 async def batches_of(deps: Deps, account_id: AccountId, upload_id: UUID) -> list[BatchId]:
     """The batches that the upload was submitted as, so far, in its order. Raises NotFound."""
     async with deps.db.connection() as tx:
-        upload = _found(await queries.select_upload(tx, account_id, upload_id))
+        upload = found(await queries.select_upload(tx, account_id, upload_id), _UNKNOWN)
         return await queries.batch_ids(tx, upload.id)
 
 
@@ -142,12 +143,12 @@ async def each_result(deps: Deps, account_id: AccountId, upload_id: UUID) -> Asy
 
 async def first_faulty(deps: Deps, account_id: AccountId, upload_id: UUID, limit: int) -> list[RowResult]:
     """The first rows that were invalid or left out, at most `limit`. Raises NotFound."""
-    found: list[RowResult] = []
+    faulty: list[RowResult] = []
     async for results in each_result(deps, account_id, upload_id):
-        found += [one for one in results if one.row.fault or (one.record and one.record.outcome is Outcome.INVALID)]
-        if len(found) >= limit:
+        faulty += [one for one in results if one.row.fault or (one.record and one.record.outcome is Outcome.INVALID)]
+        if len(faulty) >= limit:
             break
-    return found[:limit]
+    return faulty[:limit]
 
 
 async def _records_of(tx: Tx, part: UploadPart) -> dict[int, StoredRecord]:
@@ -155,9 +156,3 @@ async def _records_of(tx: Tx, part: UploadPart) -> dict[int, StoredRecord]:
     batch = await record_queries.find_batch(tx, part.batch_id) if part.batch_id else None
     records = await record_queries.records_of(tx, batch) if batch else []
     return {record.position: record for record in records}
-
-
-def _found(upload: Upload | None) -> Upload:
-    if upload is None:
-        raise NotFound("no upload with this id in this account")
-    return upload

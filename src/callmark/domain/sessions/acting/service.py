@@ -14,7 +14,7 @@ from callmark.domain.ids import AccountId, SessionId
 from callmark.domain.policy.model import SYSTEM, Actor
 from callmark.domain.sessions.acting import queries
 from callmark.domain.sessions.acting.model import Acting
-from callmark.kit.errors import NotFound
+from callmark.kit.errors import found
 from callmark.kit.postgres.database import Tx
 
 
@@ -23,9 +23,7 @@ async def act_for(deps: Deps, tx: Tx, session_id: SessionId, account_id: Account
 
     Raises NotFound when the session has ended.
     """
-    before = await queries.lock_acting(tx, session_id)
-    if before is None:
-        raise NotFound("no session with this id")
+    before = found(await queries.lock_acting(tx, session_id), "no session with this id")
     await queries.set_acting(tx, session_id, account_id)
     await note_stopped(deps, tx, [before], by=by)
 
