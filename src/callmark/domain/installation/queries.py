@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.kit.heartbeats import connected_kinds, heartbeats_of
-from callmark.kit.postgres.database import Row, Tx, fetch_one
+from callmark.kit.postgres.database import Row, Tx, affected, fetch_one
 
 
 async def select_state(tx: Tx) -> Row:
@@ -35,4 +35,4 @@ async def update_place(tx: Tx, place: str) -> None:
 
 async def update_released(tx: Tx) -> bool:
     """Lets it send again; false when it was not held."""
-    return await tx.execute("UPDATE installation SET held_at = NULL WHERE held_at IS NOT NULL") != "UPDATE 0"
+    return affected(await tx.execute("UPDATE installation SET held_at = NULL WHERE held_at IS NOT NULL")) > 0

@@ -18,7 +18,7 @@ from callmark.domain.numbers.model import (
     Review,
 )
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.postgres.database import Row, Tx
+from callmark.kit.postgres.database import Row, Tx, affected
 
 _JOB = (
     "id, account_id, feature_set_id, kind, state, number_count, done_count, failed_count, requested_by_email,"
@@ -288,7 +288,7 @@ async def settle_pending(
         now,
         most,
     )
-    return int(tag.split()[-1])
+    return affected(tag)
 
 
 async def delete_delisting(tx: Tx, job_id: ListingJobId, most: int) -> int:
@@ -303,7 +303,7 @@ async def delete_delisting(tx: Tx, job_id: ListingJobId, most: int) -> int:
         job_id,
         most,
     )
-    return int(tag.split()[-1])
+    return affected(tag)
 
 
 async def has_left(tx: Tx, job_id: ListingJobId) -> bool:

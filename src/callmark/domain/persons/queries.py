@@ -295,7 +295,7 @@ async def add_changes(tx: Tx, erasure_id: ErasureId, table: str, count: int, red
         count,
         list(redacted),
     )
-    return status != "UPDATE 0"
+    return affected(status) > 0
 
 
 async def update_progress(tx: Tx, one: Erasure, done: int, total: int, last: str, due_at: datetime) -> None:

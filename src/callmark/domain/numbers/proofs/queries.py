@@ -18,7 +18,7 @@ from callmark.domain.numbers.proofs.model import (
     ProofWay,
 )
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.postgres.database import Database, Row, Tx
+from callmark.kit.postgres.database import Database, Row, Tx, affected
 from callmark.kit.postgres.piecewise import LARGE_ROWS, delete_where
 
 _REQUEST = """
@@ -120,7 +120,7 @@ async def settle_request(
         at,
         why,
     )
-    return int(tag.split()[-1])
+    return affected(tag)
 
 
 # requests -------------------------------------------------------------------------------------------------------------
