@@ -85,8 +85,3 @@ class TokensUsed(Struct, frozen=True):
 def ending(key_id: KeyId) -> str:
     """The last four characters of a Key ID (contract D47)."""
     return str(key_id)[-4:]
-
-
-def looks_like_token(text: str) -> bool:
-    """Whether `text` can be one of our tokens at all; anything else is refused without asking the database."""
-    return len(text) == TOKEN_FORM.length and text.isascii() and text.isalnum()

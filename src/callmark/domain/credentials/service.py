@@ -26,7 +26,6 @@ from callmark.domain.credentials.model import (
     TokensUsed,
     TokenUse,
     ending,
-    looks_like_token,
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId, KeyReference
@@ -81,7 +80,7 @@ def admission_request(
     deps: Deps, token: str, account: str, feature: KeyAccess | None, bucket: Bucket | None, now: datetime
 ) -> AdmissionRequest:
     """The question of a request. Raises Unauthenticated for what can be no token."""
-    if not looks_like_token(token):
+    if not TOKEN_FORM.fits(token):
         raise Unauthenticated
     return AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now, deps.is_clock_moved)
 
