@@ -16,28 +16,23 @@ async def insert_code(
     code_id: NumberCodeId,
     account_id: AccountId,
     number: PhoneNumber,
-    channel: CodeChannel,
+    code: NumberCode,
     by_email: str,
-    now: datetime,
-    expires_at: datetime,
+    key_mark: bytes,
 ) -> None:
-    """Writes a code that is to be sent."""
+    """Writes a code that is to be sent, and the mark of the secret key that it is derived with."""
     await tx.execute(
         "INSERT INTO number_code (id, account_id, phone_number, channel, requested_by_email, requested_at, expires_at,"
-        " due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $6)",
+        " due_at, key_mark) VALUES ($1, $2, $3, $4, $5, $6, $7, $6, $8)",
         code_id,
         account_id,
         number,
-        channel,
+        code.channel,
         by_email,
-        now,
-        expires_at,
+        code.requested_at,
+        code.expires_at,
+        key_mark,
     )
-
-
-async def update_key_mark(tx: Tx, code_id: NumberCodeId, key_mark: bytes) -> None:
-    """Writes the mark of the secret key that the new code is derived with."""
-    await tx.execute("UPDATE number_code SET key_mark = $2 WHERE id = $1", code_id, key_mark)
 
 
 async def select_key_mark(tx: Tx, code_id: NumberCodeId) -> bytes | None:

@@ -85,13 +85,12 @@ async def send_code(
             raise Conflict("this installation is a copy, which sends no codes until it is released")
         await _lock_unproven(tx, account_id, number, by)
         await _check_bounds(tx, account_id, number, now)
-        code_id, until = NumberCodeId(new_id()), now + CODE_LIFETIME
-        await code_queries.insert_code(tx, code_id, account_id, number, channel, by.email, now, until)
-        key = current_key(deps.settings, await marked_key(tx))
-        await code_queries.update_key_mark(tx, code_id, mark(key))
+        code = NumberCode(channel, now, now + CODE_LIFETIME, CODE_TRIES, None, None)
+        key_mark = mark(current_key(deps.settings, await marked_key(tx)))
+        await code_queries.insert_code(tx, NumberCodeId(new_id()), account_id, number, code, by.email, key_mark)
         await audit.note(tx, by, AuditAction.NUMBERS_CODE_SENT, number, account_id=account_id, at=now, channel=channel)
         tx.after_commit(partial(deps.wake, WorkName.NUMBER_CODES))
-    return NumberCode(channel, now, until, CODE_TRIES, None, None)
+    return code
 
 
 async def find_code(deps: Deps, account_id: AccountId, number: PhoneNumber) -> NumberCode | None:
@@ -141,8 +140,8 @@ async def _key_of(tx: Tx, deps: Deps, code_id: NumberCodeId) -> Secret | None:
 
     None where it is not here any longer.
     """
-    marked = await code_queries.select_key_mark(tx, code_id) or await marked_key(tx)
-    return next((key for key in known_keys(deps.settings) if marked is None or mark(key) == marked), None)
+    marked = await code_queries.select_key_mark(tx, code_id)
+    return next((key for key in known_keys(deps.settings) if mark(key) == marked), None)
 
 
 def code_of(key: Secret, code_id: NumberCodeId) -> str:
