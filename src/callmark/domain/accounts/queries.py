@@ -11,7 +11,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import DEFAULT_LIMITS, AccountLimits
 from callmark.domain.policy.plan import Feature
 from callmark.kit.postgres.any_case import in_any_case
-from callmark.kit.postgres.database import Row, Tx
+from callmark.kit.postgres.database import Row, Tx, fetch_one
 
 _ACCOUNT = "id, name, state, features, created_at, requires_code, limits, announced_calls_only"
 _limits = msgspec.json.Decoder(dict[str, int])
@@ -96,9 +96,10 @@ async def update_account(
     state: AccountState | None,
     requires_code: bool | None,
     announced_calls_only: bool | None,
-) -> Account | None:
-    """Sets what is not None; the account as it is then, or None when there is no such account."""
-    row = await tx.fetchrow(
+) -> Account:
+    """Sets what is not None of a locked account; the account as it is then."""
+    row = await fetch_one(
+        tx,
         "UPDATE client_account SET name = coalesce($2, name), features = coalesce($3, features),"
         " state = coalesce($4, state), requires_code = coalesce($5, requires_code),"
         " announced_calls_only = coalesce($6, announced_calls_only)"
@@ -110,7 +111,7 @@ async def update_account(
         requires_code,
         announced_calls_only,
     )
-    return _account(row) if row else None
+    return _account(row)
 
 
 async def update_limits(tx: Tx, account_id: AccountId, limits: AccountLimits) -> None:

@@ -107,17 +107,14 @@ async def update_account(
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
             tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES, WorkName.DELIVERIES))
-        account = found(
-            await queries.update_account(
-                tx,
-                account_id,
-                name=name,
-                features=features,
-                state=state,
-                requires_code=requires_code,
-                announced_calls_only=announced_calls_only,
-            ),
-            _UNKNOWN,
+        account = await queries.update_account(
+            tx,
+            account_id,
+            name=name,
+            features=features,
+            state=state,
+            requires_code=requires_code,
+            announced_calls_only=announced_calls_only,
         )
         await _note_changes(deps, tx, by, old, account)
         return account
