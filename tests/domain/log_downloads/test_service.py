@@ -311,7 +311,6 @@ async def test_old_files_are_removed_and_those_in_use_stay(deps: Deps, clock: Fa
     ("name", "is_ours"),
     [
         (f"exports/20200101T000000Z-0-{'a' * 32}-{'b' * 32}.csv", True),
-        (f"exports/20990101T000000Z-{'b' * 32}.ndjson", True),  # as an earlier version named it
         ("exports/customers.parquet", False),
         ("exports/20200101.csv", False),
         ("exports/20200101T000000Z-0-acme-report.csv", False),

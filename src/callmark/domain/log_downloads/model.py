@@ -51,7 +51,7 @@ COLUMNS: dict[EventType, tuple[str, ...]] = {
 _WORDS = {EventType.CALL_ME_BACK: "call-me-back", EventType.USER_FEEDBACK: "user-feedback"}
 _INSTANT = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(
-    rf"{FOLDER}/(?P<expires>[0-9]{{8}}T[0-9]{{6}}Z)(?:-(?P<erasures>[0-9]+)-(?P<account>[0-9a-f]{{32}}))?"
+    rf"{FOLDER}/(?P<expires>[0-9]{{8}}T[0-9]{{6}}Z)-(?P<erasures>[0-9]+)-(?P<account>[0-9a-f]{{32}})"
     r"-(?P<digest>[0-9a-f]{32})\.(?P<ending>csv|ndjson)"
 )
 _MICROSECOND = timedelta(microseconds=1)
@@ -115,10 +115,7 @@ def file_name(digest: str, file: LogFile, expires_at: datetime, erasures: int) -
 
 
 def parse_name(name: str) -> FileName | None:
-    """What the name says; None for one that we never gave: a bucket may have files of other programs.
-
-    A file that an earlier version wrote says no account and no erasures, and is always old.
-    """
+    """What the name says; None for one that we never gave: a bucket may have files of other programs."""
     parts = _NAME.fullmatch(name)
     try:
         expires_at = datetime.strptime(parts["expires"], _INSTANT).replace(tzinfo=UTC) if parts else None
@@ -126,4 +123,4 @@ def parse_name(name: str) -> FileName | None:
         return None
     if parts is None or expires_at is None:
         return None
-    return FileName(expires_at, int(parts["erasures"] or -1), parts["account"] or "", parts["digest"], parts["ending"])
+    return FileName(expires_at, int(parts["erasures"]), parts["account"], parts["digest"], parts["ending"])
