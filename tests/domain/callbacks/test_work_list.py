@@ -140,8 +140,7 @@ async def test_a_request_that_was_done_once_more_since_it_was_shown_is_not_reope
     with pytest.raises(Conflict, match=f"was marked as done by {by.email}"):
         await work_list.reopen(*of, by=BOB, shown=shown(first))
     assert await work_list.get_request(*of) == again
-    of_an_older_version = replace(shown(again), handled_at=None)
-    assert (await work_list.reopen(*of, by=BOB, shown=of_an_older_version)).state is RequestState.NEW
+    assert (await work_list.reopen(*of, by=BOB, shown=shown(again))).state is RequestState.NEW
 
 
 async def test_a_receiver_who_is_not_interested_is_never_to_do(deps: Deps) -> None:
@@ -218,12 +217,11 @@ async def test_of_two_who_take_one_request_at_once_one_has_it(deps: Deps, clock:
         assert sorted(type(one).__name__ for one in ended) == ["CallbackRequest", "Conflict"]
 
 
-async def test_requests_are_counted_and_listed_by_state(deps: Deps, clock: FakeClock) -> None:
+async def test_requests_are_listed_by_state(deps: Deps, clock: FakeClock) -> None:
     listed = await make_listed(deps)
     new, taken, done = await make_requests(deps, clock, listed, 3)
     taken = await work_list.take(deps, listed.account_id, taken.id, by=ALICE)
     done = await work_list.finish(deps, listed.account_id, done.id, by=ALICE)
-    assert await work_list.count_requests(deps, listed.account_id) == dict.fromkeys(RequestState, 1)
     for state, one in zip(RequestState, (new, taken, done), strict=True):
         assert await work_list.list_requests(deps, listed.account_id, RequestFilter(frozenset({state}))) == [one]
 

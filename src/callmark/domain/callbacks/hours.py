@@ -52,13 +52,13 @@ def hours_text(week: Week) -> str:
     return "; ".join(parts)
 
 
-def slots(week: Week, zone: ZoneInfo, now: datetime, days: int = DAYS_AHEAD) -> list[datetime]:
-    """When each half hour inside the hours begins, in UTC and in order: after `now`, at most `days` days ahead.
+def slots(week: Week, zone: ZoneInfo, now: datetime) -> list[datetime]:
+    """When each half hour inside the hours begins, in UTC and in order: after `now`, `DAYS_AHEAD` at most.
 
     A half hour that clocks in `zone` skip is not there; one that they show twice is there twice.
     """
-    first, until = now.astimezone(zone).date(), now + timedelta(days=days)
-    on_each = (first + timedelta(days=ahead) for ahead in range(days + 1))
+    first, until = now.astimezone(zone).date(), now + timedelta(days=DAYS_AHEAD)
+    on_each = (first + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1))
     return [start for on in on_each for start in _starts_on(on, week[on.weekday()], zone) if now < start <= until]
 
 

@@ -122,8 +122,7 @@ class ShownState(Struct, frozen=True):
         """Whether the same step is the last one of the request; that the same person took it once more is no other."""
         if (request.state, request.handled_by_email) != (self.state, self.handled_by_email):
             return False
-        is_same_time = self.handled_at in {None, request.handled_at}  # a page of an older version says no instant
-        return request.state is not RequestState.DONE or is_same_time
+        return request.state is not RequestState.DONE or self.handled_at == request.handled_at
 
 
 class AskedAgain(Struct, frozen=True):

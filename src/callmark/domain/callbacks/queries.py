@@ -286,14 +286,6 @@ async def select_asked_again(
     }
 
 
-async def count_requests(tx: Tx, account_id: AccountId) -> dict[RequestState, int]:
-    """How many of the account's requests are in each state. Index callback_request_account_newest."""
-    rows = await tx.fetch(
-        "SELECT state, count(*) AS n FROM callback_request WHERE account_id = $1 GROUP BY state", account_id
-    )
-    return dict.fromkeys(RequestState, 0) | {RequestState(row["state"]): row["n"] for row in rows}
-
-
 async def count_new(tx: Tx, account_id: AccountId, among: Collection[FeatureSetId] | None, most: int) -> int:
     """How many of the account's requests nobody has taken, `most` at the highest; to the feature sets `among`, or all.
 

@@ -11,7 +11,6 @@ from callmark.domain.callbacks.model import (
     AskedAgain,
     CallbackRequest,
     RequestFilter,
-    RequestState,
     ShownState,
     WorkListPosition,
 )
@@ -95,12 +94,6 @@ async def asked_again(
         among = await visible_sets.visible_ids(tx, account_id, scope)
         receivers = {one.receiver_number for one in requests}
         return await queries.select_asked_again(tx, account_id, receivers, among)
-
-
-async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState, int]:
-    """How many of the account's requests are in each state."""
-    async with deps.db.connection() as tx:
-        return await queries.count_requests(tx, account_id)
 
 
 async def count_new(
