@@ -349,9 +349,10 @@ async def test_the_key_of_erased_numbers_is_encrypted_again(here: Here) -> None:
 async def test_a_mail_that_waits_is_sent_after_a_rotation_and_given_up_when_the_key_is_lost(here: Here) -> None:
     post, to = Post(here.stage.deps), "carl@acme.example"
     until = post.deps.clock.now() + timedelta(days=7)
-    for _ in range(2):
+    for number in (1, 2):
         async with post.deps.db.transaction() as tx:
             await letters.send_invitation(post.deps, tx, to, "Acme", "alice", "way-in", until)
+            assert await count_left(tx, Secret("o" * 32)) == number, "another key"
     assert (await rotate_key(post.deps, here.settings)).count == 2
     assert await drop_old_key(post.deps, here.settings)
     async with mail_server() as inbox:
@@ -394,7 +395,6 @@ async def test_the_old_key_goes_only_when_nothing_is_left_under_it(here: Here) -
         await drop_old_key(deps, here.settings)
     assert (here.data / OLD_FILE).exists()
     async with deps.db.connection() as tx:
-        await tx.execute("DELETE FROM webhook_queue")
-        await tx.execute("DELETE FROM webhook")
+        await tx.execute("DELETE FROM webhook_queue; DELETE FROM webhook")
     assert await drop_old_key(deps, here.settings)
     assert not (here.data / OLD_FILE).exists()

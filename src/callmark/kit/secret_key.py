@@ -9,7 +9,7 @@ replaced there are two, beside each other in the settings or in the data directo
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import Struct
 
 from callmark.kit.engines.data_directory import force
 from callmark.kit.errors import SetupError
@@ -220,19 +221,52 @@ class Opener:
         return self._opened(sealed, owner) if kept is None else kept
 
     def _opened(self, sealed: bytes, owner: bytes) -> bytes:
-        for one in chain(self._sealers, self._look_up()):
-            if (found := one.opened(sealed, owner)) is not None:
-                if len(self._kept) >= self._most_kept:
-                    self._kept.clear()
-                if self._most_kept:
-                    self._kept[sealed, owner] = found
-                return found
-        raise SetupError("a secret cannot be decrypted: CALLMARK_SECRET_KEY is not the one it was stored with")
+        found = opened_by(chain(self._sealers, self._look_up()), sealed, owner)
+        if found is None:
+            raise SetupError("a secret cannot be decrypted: CALLMARK_SECRET_KEY is not the one it was stored with")
+        if len(self._kept) >= self._most_kept:
+            self._kept.clear()
+        if self._most_kept:
+            self._kept[sealed, owner] = found
+        return found
 
     def _look_up(self) -> Iterator[Sealer]:
         """Reads the keys again, once none of those before has fitted."""
         self._sealers = [sealer_of(key, self._purpose) for key in known_keys(self._settings)]
         yield from self._sealers
+
+
+class Resealed(Struct, frozen=True):
+    """How many secrets were encrypted with another key, and how many none of the keys decrypts."""
+
+    count: int
+    unreadable: int
+
+
+async def reseal(
+    kept: Iterable[tuple[bytes, bytes, Callable[[bytes], Awaitable[None]]]],
+    purpose: str,
+    new: Secret,
+    others: Iterable[Secret],
+) -> Resealed:
+    """Encrypts with `new` what only `others` decrypt: of each secret its owner, itself, and what writes it."""
+    target, old = sealer_of(new, purpose), [sealer_of(one, purpose) for one in others]
+    count = unreadable = 0
+    for owner, sealed, write in kept:
+        if target.opened(sealed, owner) is not None:
+            continue
+        plain = opened_by(old, sealed, owner)
+        if plain is None:
+            unreadable += 1
+        else:
+            await write(target.seal(plain, owner))
+            count += 1
+    return Resealed(count, unreadable)
+
+
+def opened_by(sealers: Iterable[Sealer], sealed: bytes, owner: bytes) -> bytes | None:
+    """What was sealed; None when none of them has sealed it for that owner."""
+    return next((plain for one in sealers if (plain := one.opened(sealed, owner)) is not None), None)
 
 
 def derive(key: Secret, purpose: str) -> bytes:

@@ -144,7 +144,7 @@ async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
             await set_key(tx, new, deps.real_clock.now())
     if settings.secret_key is None:
         settle_key(settings.data)
-    count = done.count + rest.count + signing.count + erased + mails
+    count = done.count + rest.count + signing.count + erased.count + mails.count
     async with deps.db.connection() as tx:
         return Rotated(count, rest.unreadable, signing.unreadable, await count_left(tx, new))
 
@@ -154,8 +154,8 @@ async def count_left(tx: Tx, key: Secret) -> int:
     return (
         len((await secrets.seal_rest(tx, key, [])).unreadable)
         + (await signing_keys.seal_all(tx, key, [])).unreadable
-        + await erasure_keys.count_unreadable(tx, key)
-        + await mail_sealing.count_unreadable(tx, key)
+        + (await erasure_keys.seal_all(tx, key, [])).unreadable
+        + (await mail_sealing.seal_all(tx, key, [])).unreadable
     )
 
 

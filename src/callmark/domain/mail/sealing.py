@@ -7,6 +7,7 @@ the log complain of: without them nobody could sign in there.
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -15,7 +16,7 @@ from callmark.domain.mail.model import Mail
 from callmark.kit import secret_key
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
-from callmark.kit.secret_key import Opener, Sealer, sealer_of
+from callmark.kit.secret_key import Opener, Resealed, Sealer, reseal
 from callmark.kit.settings import Secret, Settings
 
 PURPOSE = "mails"
@@ -52,25 +53,11 @@ def opened(settings: Settings, mail: Mail) -> Mail | None:
     return msgspec.structs.replace(mail, text=text, html=html)
 
 
-async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> int:
-    """Encrypts every sealed mail with `new`, in the transaction that makes it the installation's; how many."""
-    target, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
-    count = 0
-    for mail_id, to, kept in await queries.select_sealed(tx):
-        owner = to.encode()
-        if target.opened(kept, owner) is not None:
-            continue
-        plain = next((found for one in old if (found := one.opened(kept, owner)) is not None), None)
-        if plain is not None:
-            await queries.update_sealed(tx, mail_id, target.seal(plain, owner))
-            count += 1
-    return count
-
-
-async def count_unreadable(tx: Tx, key: Secret) -> int:
-    """How many mails this secret key does not open."""
-    one = sealer_of(key, PURPOSE)
-    return sum(one.opened(kept, to.encode()) is None for _, to, kept in await queries.select_sealed(tx))
+async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> Resealed:
+    """Encrypts every sealed mail with `new`, in the transaction that makes it the installation's."""
+    found = await queries.select_sealed(tx)
+    kept = [(to.encode(), text, partial(queries.update_sealed, tx, mail_id)) for mail_id, to, text in found]
+    return await reseal(kept, PURPOSE, new, others)
 
 
 async def give_up_all(tx: Tx, now: datetime) -> int:

@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Iterable
+from functools import partial
 
 from callmark.domain.persons import queries
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
-from callmark.kit.secret_key import Opener, sealer, sealer_of
+from callmark.kit.secret_key import Opener, Resealed, reseal, sealer
 from callmark.kit.settings import Secret, Settings
 
 PURPOSE = "erased numbers"
@@ -39,21 +40,8 @@ async def forget_all(tx: Tx) -> None:
     await queries.forget_keys(tx)
 
 
-async def count_unreadable(tx: Tx, key: Secret) -> int:
-    """How many keys this secret key does not open."""
-    one = sealer_of(key, PURPOSE)
-    return sum(one.opened(sealed, _OWNER) is None for _, sealed in await queries.select_sealed(tx))
-
-
-async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> int:
-    """Encrypts every key with `new`, in the transaction that makes it the installation's; how many. Safe to repeat."""
-    target, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
-    count = 0
-    for erasure_id, sealed_key in await queries.select_sealed(tx):
-        if target.opened(sealed_key, _OWNER) is not None:
-            continue
-        plain = next((found for one in old if (found := one.opened(sealed_key, _OWNER)) is not None), None)
-        if plain is not None:
-            await queries.update_sealed(tx, erasure_id, target.seal(plain, _OWNER))
-            count += 1
-    return count
+async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> Resealed:
+    """Encrypts every key with `new`, in the transaction that makes it the installation's. Safe to repeat."""
+    found = await queries.select_sealed(tx)
+    kept = [(_OWNER, key, partial(queries.update_sealed, tx, erasure_id)) for erasure_id, key in found]
+    return await reseal(kept, PURPOSE, new, others)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import LiteralString
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -11,23 +12,15 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from msgspec import Struct
 
 from callmark.domain.signer_certificates import queries
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
-from callmark.kit.secret_key import Opener, Sealer, sealer_of
+from callmark.kit.secret_key import Opener, Resealed, Sealer, reseal
 from callmark.kit.settings import Secret, Settings
 
 PURPOSE = "signing keys"
 """What the installation's secret key is used for here."""
-
-
-class ResealedKeys(Struct, frozen=True):
-    """How many signing keys were encrypted with the new secret key, and how many no key here opens."""
-
-    count: int
-    unreadable: int
 
 
 def opener(settings: Settings) -> Opener:
@@ -48,23 +41,14 @@ def opened(opener_: Opener, sealed_key: bytes, owner: bytes) -> ec.EllipticCurve
     return key
 
 
-async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> ResealedKeys:
+async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> Resealed:
     """Encrypts every signing key with `new`, in the transaction that makes it the installation's key.
 
     One step is enough: there are few, and only who issues certificates waits. Safe to repeat.
     """
-    sealer, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
-    count = unreadable = 0
-    for table, row_id, sealed_key in await queries.select_sealed(tx):
-        if sealer.opened(sealed_key, row_id.bytes) is not None:
-            continue
-        plain = next((found for one in old if (found := one.opened(sealed_key, row_id.bytes)) is not None), None)
-        if plain is None:
-            unreadable += 1
-        else:
-            await queries.update_sealed(tx, table, row_id, sealer.seal(plain, row_id.bytes))
-            count += 1
-    return ResealedKeys(count, unreadable)
+    found = await queries.select_sealed(tx)
+    kept = [(row_id.bytes, key, partial(queries.update_sealed, tx, table, row_id)) for table, row_id, key in found]
+    return await reseal(kept, PURPOSE, new, others)
 
 
 def sql_forget_all() -> LiteralString:

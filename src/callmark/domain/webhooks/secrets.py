@@ -17,7 +17,7 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.model import OldSecret, Secrets, Webhook
 from callmark.kit.postgres.database import Tx
-from callmark.kit.secret_key import Sealer
+from callmark.kit.secret_key import Sealer, opened_by
 from callmark.kit.settings import Secret
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ async def _seal_step(
     for webhook_id, secrets in found:
         owner = webhook_id.bytes
         sealed = [secrets.sealed, *(one.sealed for one in secrets.old)]
-        opened = {one: _opened(one, owner, others) for one in sealed if new.opened(one, owner) is None}
+        opened = {one: opened_by(others, one, owner) for one in sealed if new.opened(one, owner) is None}
         if None in opened.values():
             done.unreadable.append(webhook_id)
         again = {one: new.seal(plain, owner) for one, plain in opened.items() if plain is not None}
@@ -70,10 +70,6 @@ async def _seal_step(
             await queries.update_secrets(tx, webhook_id, Secrets(again.get(secrets.sealed, secrets.sealed), old))
             done.count += len(again)
     return found[-1][0] if found else None
-
-
-def _opened(sealed: bytes, owner: bytes, sealers: Iterable[Sealer]) -> bytes | None:
-    return next((plain for one in sealers if (plain := one.opened(sealed, owner)) is not None), None)
 
 
 async def give_new_secrets(deps: Deps, tx: Tx, key: Secret, *, by: Actor) -> int:
