@@ -144,16 +144,3 @@ async def test_an_upgrade_takes_the_code_from_subjects(post: Post) -> None:
         (step,) = [one for one in migrations() if one.name == "hide_codes_of_subjects"]
         await tx.execute(own_names(step.sql))
     assert sorted(one.subject for one in await post.kept()) == ["An alert", "Your Callmark sign-in code"]
-
-
-async def test_beside_workers_of_a_version_before_mails_stay_as_those_know_them(post: Post) -> None:
-    async with mail_server() as inbox:
-        post = post.at(inbox)
-        async with post.deps.db.transaction() as tx:
-            await tx.execute("UPDATE schema_migration SET name = 'not yet' WHERE name = 'empty_sent_mails'")
-            await LETTERS["invitation"](post.deps, tx)
-            await tx.execute("UPDATE schema_migration SET name = 'empty_sent_mails' WHERE name = 'not yet'")
-        assert WAY_IN in await stored(post)
-        await post.run_due()
-        assert WAY_IN not in await stored(post)
-    assert len(inbox.mails) == 1

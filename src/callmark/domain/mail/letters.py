@@ -189,8 +189,6 @@ def _page(deps: Deps, lines: Sequence[str], link: str, button: str) -> str:
         f'<a href="{escape(link)}" style="background-color:#066fd1;color:#fff;padding:12px 20px;'
         f'border-radius:6px;text-decoration:none;display:inline-block">{escape(button)}</a></td></tr></table>'
         f'<p style="margin:0 0 16px;color:#5b6675;font-size:13px;word-break:break-all">{escape(link)}</p>'
-        if link
-        else ""
     )
     return (
         '<!doctype html><html lang="en"><body style="margin:0;padding:32px 16px;background-color:#f4f6fa;'

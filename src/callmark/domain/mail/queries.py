@@ -5,7 +5,7 @@ from uuid import UUID
 
 from callmark.domain.mail.model import Mail, MailState
 from callmark.kit.ids import new_id
-from callmark.kit.postgres.database import Row, Tx
+from callmark.kit.postgres.database import Row, Tx, affected
 from callmark.kit.work import Claimed
 
 
@@ -80,7 +80,7 @@ async def count_waiting(tx: Tx) -> int:
 
 async def delete_waiting(tx: Tx) -> int:
     """Forgets every mail that waits; how many. Index mail_due_recipient."""
-    return int((await tx.execute("DELETE FROM mail WHERE due_at IS NOT NULL")).rpartition(" ")[2])
+    return affected(await tx.execute("DELETE FROM mail WHERE due_at IS NOT NULL"))
 
 
 async def delete_all(tx: Tx) -> None:
@@ -118,11 +118,6 @@ async def update_outcome(
     )
 
 
-async def is_sealing_known(tx: Tx) -> bool:
-    """Whether no worker is left that takes a sealed mail for an empty one: the `post` step of that change has run."""
-    return await tx.fetchval("SELECT EXISTS (SELECT FROM schema_migration WHERE name = 'empty_sent_mails')")
-
-
 async def select_sealed(tx: Tx) -> list[tuple[UUID, str, bytes]]:
     """Id, recipient and sealed text of each mail that has one."""
     rows = await tx.fetch("SELECT id, recipient, sealed FROM mail WHERE sealed IS NOT NULL ORDER BY id FOR UPDATE")
@@ -142,7 +137,7 @@ async def end_sealed(tx: Tx, error: str, now: datetime) -> int:
         error,
         now,
     )
-    return int(done.rpartition(" ")[2])
+    return affected(done)
 
 
 def mail_of(row: Row) -> Mail:

@@ -24,11 +24,8 @@ PURPOSE = "mails"
 
 
 async def sealer(tx: Tx, settings: Settings) -> Sealer | None:
-    """What encrypts a mail that is written in this transaction; None where it has to stay readable.
-
-    So it has to while a worker of a version before may take it: it would send an empty mail.
-    """
-    if settings.catches_mails or not await queries.is_sealing_known(tx):
+    """What encrypts a mail that is written in this transaction; None where it has to stay readable."""
+    if settings.catches_mails:
         return None
     try:
         return await secret_key.sealer(tx, settings, PURPOSE)
