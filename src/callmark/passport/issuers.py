@@ -74,6 +74,11 @@ def issuers_of(
     return found
 
 
+def is_issued_by(certificate: x509.Certificate, by: x509.Certificate) -> bool:
+    """Whether the key of `by` signed it, which it names as its issuer."""
+    return _signed(certificate, by) is True
+
+
 def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool | None:
     """Whether the issuer signed it; None where it names another issuer, which takes no arithmetic to see."""
     try:

@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
 from callmark.domain.signer_certificates.roots import common_name, name_of
 from callmark.passport.certificates import check_chain, check_root
 from callmark.passport.errors import PassportError
-from callmark.passport.issuers import SIGNED_WITH, UNREADABLE, issuing_key
+from callmark.passport.issuers import SIGNED_WITH, is_issued_by, issuing_key
 
 _Chain = Sequence[x509.Certificate]
 
@@ -46,19 +45,11 @@ def _upwards(chain: _Chain, trusted: _Chain, now: datetime) -> list[x509.Certifi
     """From the signer's to a trusted root, or as far as it leads; of one that was renewed, rather what is valid now."""
     path = [chain[0]]
     while path[-1] not in trusted:
-        issuers = [one for one in (*trusted, *chain) if one not in path and _issued(path[-1], one)]
+        issuers = [one for one in (*trusted, *chain) if one not in path and is_issued_by(path[-1], one)]
         if not issuers:
             break
         path.append(next((one for one in issuers if _is_valid(one, now)), issuers[0]))
     return path
-
-
-def _issued(certificate: x509.Certificate, by: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(by)
-    except (InvalidSignature, TypeError, *UNREADABLE):
-        return False
-    return True
 
 
 def _is_valid(one: x509.Certificate, now: datetime) -> bool:
@@ -83,7 +74,7 @@ def _ends_early(path: _Chain, given: _Chain) -> Astray:
         why = "is not signed with ECDSA and SHA-256, SHA-384 or SHA-512, so it does not count"
         return Astray(f"{name_of(uncounted)!r} {why}", _OTHER)
     issuer = common_name(path[-1].issuer)
-    root = next((one for one in given if one not in path and _issued(path[-1], one)), None)
+    root = next((one for one in given if one not in path and is_issued_by(path[-1], one)), None)
     if root is None:
         who = "it" if len(path) == 1 else repr(name_of(path[-1]))
         why = f"{who} was issued by {issuer!r}, which is neither in its file nor trusted"

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Struct
@@ -25,6 +24,7 @@ from callmark.domain.signer_certificates.roots import LONGEST_NAME, name_of
 from callmark.kit.ids import new_id
 from callmark.passport.authority import ClaimConstraints, TnAuthList
 from callmark.passport.certificates import issue, make_key
+from callmark.passport.issuers import is_issued_by
 
 MOST_ICONS = 100
 """An account with more logos has certificates that leave icons open: else they would be too long."""
@@ -93,7 +93,7 @@ def _is_right(one: SigningCertificate, facts: IssuedFacts, numbers: TnAuthList, 
         and (
             one.stored.not_after - now > RENEWED_BEFORE or one.stored.not_after >= root.certificate.not_valid_after_utc
         )
-        and _is_of(one.certificate, root)
+        and is_issued_by(one.certificate, root.certificate)
     )
 
 
@@ -106,14 +106,6 @@ def _permitted(icons: frozenset[str], kept: frozenset[str]) -> frozenset[str]:
 
 def _icons(one: SigningCertificate) -> frozenset[str]:
     return frozenset(claim for limits in one.constraints for claim in limits.permitted.get(ICON_CLAIM, ()))
-
-
-def _is_of(certificate: x509.Certificate, root: TrustRoot) -> bool:
-    try:
-        certificate.verify_directly_issued_by(root.certificate)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
 
 
 def _make(
