@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -17,6 +18,8 @@ from callmark.passport import authority
 from callmark.passport.authority import ClaimConstraints, TnAuthList
 from callmark.passport.errors import PassportError, Reason
 from callmark.passport.issuers import SIGNED_WITH, UNREADABLE, issuers_of, issuing_key
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 MOST_BYTES = 64 * 1024
 """Of the file with a certificate and those that issued it."""
@@ -181,11 +184,10 @@ def _check_one(certificate: x509.Certificate, depth: int, now: datetime) -> None
     if now > certificate.not_valid_after_utc:
         raise _unsupported("a certificate has expired")
     try:
-        extensions = certificate.extensions
-        for one in extensions:
+        for one in certificate.extensions:
             if one.critical and one.oid not in _UNDERSTOOD:
                 raise _unsupported(f"a certificate has the critical extension {one.oid.dotted_string}")
-        basic, usage = _basic(extensions), _usage(extensions)
+        basic, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
     except UNREADABLE as exc:
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
     if depth == 0:
@@ -198,16 +200,15 @@ def _check_one(certificate: x509.Certificate, depth: int, now: datetime) -> None
         raise _unsupported("a certificate was issued further down than its root allows")
 
 
-def _basic(extensions: x509.Extensions) -> x509.BasicConstraints | None:
-    try:
-        return extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound:
-        return None
+def may_issue(certificate: x509.Certificate) -> bool:
+    """Whether it says that its holder may issue others. Raises one of `UNREADABLE`."""
+    basic = _extension(certificate, x509.BasicConstraints)
+    return basic is not None and basic.ca
 
 
-def _usage(extensions: x509.Extensions) -> x509.KeyUsage | None:
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
     try:
-        return extensions.get_extension_for_class(x509.KeyUsage).value
+        return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
 
@@ -241,11 +242,8 @@ def _scope(certificate: x509.Certificate) -> TnAuthList | None:
     found = _raw(certificate, authority.TN_AUTH_LIST)
     if found is not None:
         return TnAuthList.decode(found)
-    try:
-        addresses = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except x509.ExtensionNotFound:
-        return None
-    if any(one.access_method == authority.ADDRESS_OF_TN_AUTH_LIST for one in addresses):
+    addresses = _extension(certificate, x509.AuthorityInformationAccess)
+    if addresses and any(one.access_method == authority.ADDRESS_OF_TN_AUTH_LIST for one in addresses):
         raise _unsupported("a certificate gives its TNAuthList by an address, which is not supported")
     return None
 

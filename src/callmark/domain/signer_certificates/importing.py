@@ -15,7 +15,7 @@ from callmark.domain.signer_certificates.astray import why_astray
 from callmark.domain.signer_certificates.model import SERIAL, StoredCertificate
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.passport.authority import TnAuthList
-from callmark.passport.certificates import check_chain, read_authority, read_chain
+from callmark.passport.certificates import check_chain, may_issue, read_authority, read_chain
 from callmark.passport.errors import PassportError
 from callmark.passport.issuers import UNREADABLE
 
@@ -91,7 +91,7 @@ def _check_leaf(leaf: x509.Certificate, now: datetime) -> None:
     if not SERIAL.fullmatch(f"{leaf.serial_number:x}"):
         raise _bad("its serial number is not a positive number of at most 20 bytes")
     try:
-        key, is_issuer = leaf.public_key(), _may_issue(leaf)
+        key, is_issuer = leaf.public_key(), may_issue(leaf)
     except UNREADABLE as exc:
         raise _bad(f"it cannot be read: {exc}") from exc
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
@@ -102,13 +102,6 @@ def _check_leaf(leaf: x509.Certificate, now: datetime) -> None:
         read_authority(leaf)
     except PassportError as exc:
         raise _bad(exc.detail) from exc
-
-
-def _may_issue(leaf: x509.Certificate) -> bool:
-    try:
-        return leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
 
 
 def _read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:

@@ -21,7 +21,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
 from callmark.kit.secret_key import sealer
 from callmark.kit.text import clean_line
-from callmark.passport.certificates import check_root, make_key, make_root
+from callmark.passport.certificates import check_root, make_key, make_root, may_issue
 from callmark.passport.errors import PassportError
 from callmark.passport.issuers import UNREADABLE
 
@@ -178,9 +178,7 @@ def why_useless(root: TrustRoot, now: datetime) -> str:
 def _may_issue(certificate: x509.Certificate) -> bool:
     """Also where that cannot be read, which is then what is wrong with it."""
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+        return may_issue(certificate)
     except UNREADABLE:
         return True
 
