@@ -26,23 +26,6 @@ _HELP = {
 }
 
 
-class _Lab:
-    """One run and its result."""
-
-    def __init__(self, data: Path | None, scene: Scene) -> None:
-        self._data = data
-        self._scene = scene
-        self.played: Played | None = None
-
-    async def run(self) -> None:
-        """Plays the scene."""
-        async with open_operator_deps(self._data) as deps:
-            async with deps.db.connection() as tx:
-                await check_for_command(tx, reads=False)
-            reason = f"SIP lab call {1000 + secrets.randbelow(9000)}"
-            self.played = await play(deps, self._scene, reason, by=operator_at_terminal())
-
-
 @click.command("sip-lab", cls=AnsweringCommand)
 @click.option("--answer", "scene", flag_value=Scene.ANSWER, default=True, help=_HELP[Scene.ANSWER])
 @click.option("--decline", "scene", flag_value=Scene.DECLINE, help=_HELP[Scene.DECLINE])
@@ -59,12 +42,19 @@ def sip_lab(*, scene: Scene, data: Path | None, as_json: bool) -> None:
     """
     demand_programs()
     logs.set_up("error")
-    lab = _Lab(data, Scene(scene))
-    run_until_stopped(lab.run())
-    if lab.played is None:  # stopped by a signal
+    played = run_until_stopped(_play(data, Scene(scene)))
+    if played is None:  # stopped by a signal
         sys.exit(130)
-    _print(lab.played, as_json=as_json)
-    _check(Scene(scene), lab.played)
+    _print(played, as_json=as_json)
+    _check(Scene(scene), played)
+
+
+async def _play(data: Path | None, scene: Scene) -> Played:
+    async with open_operator_deps(data) as deps:
+        async with deps.db.connection() as tx:
+            await check_for_command(tx, reads=False)
+        reason = f"SIP lab call {1000 + secrets.randbelow(9000)}"
+        return await play(deps, scene, reason, by=operator_at_terminal())
 
 
 def _print(played: Played, *, as_json: bool) -> None:
