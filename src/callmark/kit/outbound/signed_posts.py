@@ -39,9 +39,10 @@ def signed_headers(message_id: UUID, body: bytes, secrets: Iterable[bytes], real
         "User-Agent": _USER_AGENT,
         "webhook-id": message,
         "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join([_signature(secret, signed) for secret in secrets]),
+        "webhook-signature": " ".join([signature(secret, signed) for secret in secrets]),
     }
 
 
-def _signature(secret: bytes, signed: bytes) -> str:
+def signature(secret: bytes, signed: bytes) -> str:
+    """One signature as its header has it, of the message's id, its timestamp and its body with dots between."""
     return f"v1,{base64.b64encode(hmac.digest(secret, signed, 'sha256')).decode()}"

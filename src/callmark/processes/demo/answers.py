@@ -1,9 +1,6 @@
 """The second half of the demo's story: a listed number rings, and what the receiver answers reaches the business."""
 
-import base64
 import csv
-import hashlib
-import hmac
 import io
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,7 +15,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.instants import to_ms
 from callmark.kit.errors import Conflict
-from callmark.kit.outbound.signed_posts import read_secret
+from callmark.kit.outbound.signed_posts import read_secret, signature
 from callmark.processes.demo.credentials import AccountOut
 from callmark.processes.demo.story_run import StoryFailed, StoryRun, expect, until
 
@@ -147,5 +144,4 @@ def _is_signed(request: dict[str, Any], secret: str) -> bool:
     """Whether the request carries the signature of Standard Webhooks made with `secret`."""
     headers = {name.lower(): value for name, value in dict(request["headers"]).items()}
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{request['body']}".encode()
-    digest = hmac.digest(read_secret(secret), signed, hashlib.sha256)
-    return f"v1,{base64.b64encode(digest).decode()}" in headers["webhook-signature"].split(" ")
+    return signature(read_secret(secret), signed) in headers["webhook-signature"].split(" ")

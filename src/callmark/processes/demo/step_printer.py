@@ -12,8 +12,8 @@ _WHAT = 84
 class StepPrinter:
     """Writes to standard output."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """A line that begins a part."""

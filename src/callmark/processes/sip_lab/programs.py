@@ -62,7 +62,6 @@ async def started(name: str, options: Sequence[str | Path], folder: Path) -> Asy
             env={"PATH": _path(), "HOME": str(folder)},
             output=output,
             cwd=folder,
-            on_parents_death=signal.SIGTERM,
         )
     try:
         yield child
