@@ -87,6 +87,18 @@ async def test_that_something_was_shown_overrides_that_nothing_was_and_not_the_o
     assert (call.source, call.record_id) == (CallSource.CALL_RECORD, record.id)
 
 
+async def test_a_call_of_a_clock_that_was_ahead_is_not_the_newest_once_there_is_another(
+    deps: Deps, clock: FakeClock
+) -> None:
+    receiver, ids = phone(), [CallId(random_uuid()), CallId(random_uuid())]
+    for call_id, moved in zip(ids, (timedelta(hours=8), timedelta(hours=-8)), strict=True):
+        clock.advance(moved)
+        await calls.report(deps, receiver, CallReport(call_id, CALLER, CallEvent.MISSED, CallSource.NONE))
+        newest = await calls.newest_call(deps, receiver, CALLER, [CallEvent.MISSED])
+        assert newest
+        assert newest.id == call_id
+
+
 async def test_calls_of_two_receivers_with_one_id_stay_apart(deps: Deps) -> None:
     one, other, call_id = phone(), phone(), CallId(random_uuid())
     await calls.report(deps, one, CallReport(call_id, CALLER, CallEvent.MISSED, CallSource.NONE))

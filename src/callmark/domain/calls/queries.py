@@ -178,15 +178,19 @@ async def any_missed(
 
 
 async def newest_ended(
-    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, outcomes: Sequence[CallEvent]
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, outcomes: Sequence[CallEvent], until: datetime
 ) -> Call | None:
-    """The pair's call that ended last in one of these ways. Primary key, over the receiver's calls."""
+    """The pair's call that ended last in one of these ways; one after `until` only if there is no other.
+
+    Primary key, over the receiver's calls.
+    """
     row = await tx.fetchrow(
         "SELECT * FROM call WHERE receiver_number = $1 AND caller_number = $2 AND outcome = ANY ($3::text[])"
-        " ORDER BY ended_at DESC, id DESC LIMIT 1",
+        " ORDER BY ended_at > $4, ended_at DESC, id DESC LIMIT 1",
         receiver,
         caller,
         [outcome.value for outcome in outcomes],
+        until,
     )
     return _call(row) if row else None
 

@@ -11,7 +11,7 @@ from callmark.domain.ids import AccountId, CallId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.personalisation.model import RecordKey
-from callmark.kit.clock_watch import past
+from callmark.kit.clock_watch import TRUSTED_WITHIN, past
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
@@ -75,9 +75,9 @@ async def report_ended(deps: Deps, call: Call) -> Call:
 async def newest_call(
     deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, outcomes: Sequence[CallEvent]
 ) -> Call | None:
-    """The pair's reported call that ended last in one of these ways."""
+    """The pair's reported call that ended last in one of these ways; not by a clock that was ahead and is set right."""
     async with deps.db.connection() as tx:
-        return await queries.newest_ended(tx, receiver, caller, outcomes)
+        return await queries.newest_ended(tx, receiver, caller, outcomes, deps.clock.now() + TRUSTED_WITHIN)
 
 
 async def was_missed(tx: Tx, receiver: PhoneNumber, caller: ListedCaller) -> bool:
