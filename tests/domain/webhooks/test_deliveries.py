@@ -13,6 +13,8 @@ from tests.support.factories import ALICE
 from tests.support.fake_clock import FakeClock
 from tests.support.written_mails import written_mails
 
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.service import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
@@ -22,6 +24,7 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.tasks import end
 
 
 @pytest.fixture
@@ -198,6 +201,27 @@ async def test_what_is_stopped_again_while_more_is_recovered_is_sent_once(stage:
         of = EagerDeps(**parts, attempt=stage.run_due), stage.account_id, webhook.id
         assert await deliveries.recover(*of, since=event.created_at, by=ALICE, at_once=at_once) == 4
     assert sorted(Counter(one.event_id for one in there.requests).values()) == [2, 2, 2, 2]
+
+
+async def test_a_recovery_that_is_broken_off_after_its_first_part_is_in_the_audit_log(stage: Stage) -> None:
+    is_written = asyncio.Event()
+
+    async def never() -> None:
+        is_written.set()
+        await asyncio.Event().wait()
+
+    async with receiver(status(410)) as there:
+        webhook = await stage.webhook(there.url, gone=True)
+        (event, *_) = await stage.append(4)
+        await stage.run_due()
+    parts = {name: getattr(stage.deps, name) for name in stage.deps.__struct_fields__}
+    of = EagerDeps(**parts, attempt=never), stage.account_id, webhook.id
+    recovering = asyncio.create_task(deliveries.recover(*of, since=event.created_at, by=ALICE, at_once=1))
+    await is_written.wait()
+    await end([recovering])
+    assert DeliveryState.PENDING in {one.state for one in await stage.log()}
+    (newest, *_) = await audit.list_entries(stage.deps, stage.account_id, AuditFilter())
+    assert (newest.action, newest.details["deliveries"]) == ("webhook.recovered", 4)
 
 
 async def test_what_waits_for_a_webhook_is_counted_up_to_a_most(stage: Stage) -> None:

@@ -153,26 +153,27 @@ async def recover(
     """Sends again every event created at or after `since` whose delivery failed or was stopped; how many.
 
     Each starts the schedule from its beginning, once, also when it has ended without success again by then. `at_once`
-    are written in a transaction. Safe to repeat: what waits again is not counted. Raises NotFound.
+    are written in a transaction; the first of these has the line of the audit log, with how many were found. Safe to
+    repeat: what waits again is not counted. Raises NotFound.
     """
     webhook = await webhooks.get_webhook(deps, account_id, webhook_id)
-    those, count = await _recoverable(deps, webhook, since), 0
-    after = (those.oldest_at, delivery_queries.NO_ID) if those.oldest_at else None
-    while after and those.newest_at:  # in parts, so that none holds rows for long; each begins after the one before
+    those, count, is_noted = await _recoverable(deps, webhook, since), 0, False
+    facts = {"webhook_id": str(webhook_id), "since": since.isoformat(), "deliveries": those.count}
+    after = (those.oldest_at or since, delivery_queries.NO_ID)
+    while after:  # in parts, so that none holds rows for long; each begins after the one before
         async with deps.db.transaction() as tx:
             now = deps.clock.now()
             part = await delivery_queries.lock_recoverable(
-                tx, webhook_id, after, those.newest_at, webhook.event_types, at_once
+                tx, webhook_id, after, those.newest_at or since, webhook.event_types, at_once
             )
             if part:
                 count += await delivery_queries.reopen(tx, part, now)
                 await delivery_queries.make_due(tx, webhook_id, now)
                 tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
-        after = part[-1] if len(part) == at_once else None
-    async with deps.db.transaction() as tx:
-        facts = {"webhook_id": str(webhook_id), "since": since.isoformat(), "deliveries": count}
-        at = deps.clock.now()
-        await audit.note(tx, by, AuditAction.WEBHOOK_RECOVERED, webhook.name, account_id=account_id, at=at, **facts)
+            if not is_noted:
+                action = AuditAction.WEBHOOK_RECOVERED
+                await audit.note(tx, by, action, webhook.name, account_id=account_id, at=now, **facts)
+        after, is_noted = part[-1] if len(part) == at_once else None, True
     log.info("deliveries_recovered", webhook=str(webhook_id), count=count)
     return count
 
