@@ -8,6 +8,7 @@ changed, deleted or moved, and none put between two, without a seal that no long
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import cast
 from uuid import UUID
 
 import msgspec
@@ -182,7 +183,7 @@ class ChainReader:
             told = (details.get("number"), details.get("sha256"))
             self._is_pruning_told |= told == (self.found.since.number, self.found.since.sha256.hex())
         elif isinstance(named := details.get("redacted"), list):
-            self._named.update(str(one) for one in named)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - any JSON
+            self._named.update(map(str, cast("list[object]", named)))
 
     def _compare(self, seal: AuditSeal, entry_id: AuditId | None) -> None:
         if self._anchors.pop(seal.number, seal.sha256) != seal.sha256:

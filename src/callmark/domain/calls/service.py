@@ -12,7 +12,7 @@ from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.clock_watch import TRUSTED_WITHIN, past
-from callmark.kit.errors import Conflict, Forbidden, InvalidInput
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Tx
 
@@ -35,12 +35,12 @@ async def report(deps: Deps, receiver: PhoneNumber, fact: CallReport) -> None:
         raise Forbidden("record belongs to another receiver")
     now, most = deps.clock.now(), deps.settings.calls_a_day
     reported = queries.Reported(receiver, fact.call_id, fact.caller, record, *past(_DAY, now), most)
-    (found,) = await deps.gather(queries.before_each, [reported])
-    if not found.is_known and 0 < most <= found.call_count:
+    (before,) = await deps.gather(queries.before_each, [reported])
+    if not before.is_known and 0 < most <= before.call_count:
         raise Conflict("this receiver has reached the limit of reported calls within 24 hours")
     async with deps.db.connection() as tx:
-        owner = found.record_owner
-        if owner is None and not found.is_known:  # whose call a known one was, its first report says
+        owner = before.record_owner
+        if owner is None and not before.is_known:  # whose call a known one was, its first report says
             owner = (await numbers.holders(tx, [fact.caller])).get(fact.caller)
         await queries.merge(tx, _call(receiver, fact, now, owner))
 
@@ -67,9 +67,7 @@ async def report_ended(deps: Deps, call: Call) -> Call:
     """Keeps a call that the network reports when it is over; the call as it is then. Repeating it changes nothing."""
     async with deps.db.transaction() as tx:
         await queries.merge(tx, call)
-        kept = await queries.find(tx, call.receiver_number, call.id)
-    assert kept is not None  # noqa: S101 - it was merged in this transaction
-    return kept
+        return found(await queries.find(tx, call.receiver_number, call.id))
 
 
 async def newest_call(
