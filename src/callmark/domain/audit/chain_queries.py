@@ -125,11 +125,6 @@ async def prune(tx: Tx, up_to: AuditSeal, now: datetime) -> int:
     return count
 
 
-async def select_oldest(tx: Tx) -> datetime | None:
-    """When the first entry was written that is kept. Index audit_entry_newest."""
-    return await tx.fetchval("SELECT at FROM audit_entry ORDER BY at, id LIMIT 1")
-
-
 def _seal(row: Row) -> AuditSeal:
     return AuditSeal(row["seal_number"], row["seal_sha256"] or b"")
 
