@@ -42,7 +42,7 @@ class FoundRow(Struct, frozen=True):
 async def lock_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places: range) -> list[FoundRow]:
     """Rows of these places with the digits somewhere, locked."""
     statement = _search(table, "", "FOR UPDATE OF t")
-    return [_found(row) for row in await _rows(tx, statement, *_ends(places), *_wanted(table, number))]
+    return [_found(table, row) for row in await _rows(tx, statement, *_ends(places), *_wanted(table, number))]
 
 
 async def select_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places: range) -> list[tuple[FoundRow, str]]:
@@ -54,7 +54,7 @@ async def select_rows(tx: Tx, table: SearchedTable, number: PhoneNumber, places:
     shown = ", ".join(f't."{name}"' for name in table.every_column if name not in left_out)
     statement = _search(table, f", (SELECT row_to_json(s)::text FROM (SELECT {shown}) s) AS _whole", "")
     rows = await _rows(tx, statement, *_ends(places), *_wanted(table, number))
-    return [(_found(row), row["_whole"]) for row in rows]
+    return [(_found(table, row), row["_whole"]) for row in rows]
 
 
 async def select_lengths(
@@ -132,9 +132,8 @@ def _ends(places: range) -> tuple[str, str]:
     return start, stop
 
 
-def _found(row: Row) -> FoundRow:
-    values = {name: row[name] for name in row.keys() if not name.startswith("_")}  # noqa: SIM118 - a record is no mapping
-    return FoundRow(row["_place"], values, row["_region"])
+def _found(table: SearchedTable, row: Row) -> FoundRow:
+    return FoundRow(row["_place"], {name: row[name] for name in table.columns}, row["_region"])
 
 
 async def select_digit_runs(tx: Tx, table: SearchedTable, places: range) -> set[str]:
