@@ -4,7 +4,7 @@ Tables are read in ranges of places, each in a transaction of its own, so that n
 `PLACES` of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons.model import SECRET, Erasure
+from callmark.domain.persons.model import SECRET, Erasure, KnownErasure
 from callmark.domain.persons.spellings import coarse_pattern
 from callmark.domain.persons.table_queries import SearchedTable
 from callmark.kit.phone import PhoneNumber
@@ -248,6 +248,21 @@ async def select_erasures(tx: Tx, after: tuple[datetime, UUID] | None, limit: in
 async def has_erasures(tx: Tx) -> bool:
     """Whether the schema has their table."""
     return await tx.fetchval("SELECT to_regclass('erasure') IS NOT NULL")
+
+
+def sql_again(known: Sequence[KnownErasure], now: datetime) -> LiteralString:
+    """What a restore runs at its end, without parameters: inserts those that are not there yet, due now.
+
+    Every value in it is a UUID, an instant or hexadecimal digits.
+    """
+    return own_names(
+        "".join(
+            "INSERT INTO erasure (id, digest, sealed_key, requested_by, requested_at, due_at) VALUES"
+            f" ('{one.id}', '\\x{one.digest.hex()}', '\\x{one.sealed_key.hex()}', 'restore',"
+            f" '{one.requested_at.isoformat()}', '{now.isoformat()}') ON CONFLICT (id) DO NOTHING;\n"
+            for one in known
+        )
+    )
 
 
 async def select_nameless(tx: Tx) -> list[Erasure]:

@@ -14,7 +14,7 @@ from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ErasureId
-from callmark.domain.persons import keys, queries, restore_queries
+from callmark.domain.persons import keys, queries
 from callmark.domain.persons.model import TAKEN_OVER_AFTER, Erasure, KnownErasure, digest_of
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
@@ -93,4 +93,4 @@ def parse_known(content: bytes) -> list[KnownErasure]:
 
 def sql_again(known: Sequence[KnownErasure], now: datetime) -> LiteralString:
     """What a restore runs at its end: erasures that the backup does not have are to be done again, by any worker."""
-    return restore_queries.sql_again(known, now)
+    return queries.sql_again(known, now)
