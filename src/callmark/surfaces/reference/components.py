@@ -93,15 +93,15 @@ def shared_errors(route: ApiRoute) -> list[ErrorDoc]:
     errors: list[ErrorDoc] = [*KEY_ERRORS] if route.keyed else []
     if route.feature:
         errors += [
-            _error(Unauthenticated(), "the token is missing, unknown, expired or revoked"),
-            _error(
+            error_doc(Unauthenticated(), "the token is missing, unknown, expired or revoked"),
+            error_doc(
                 Forbidden(),
                 "the token belongs to another account, the key or the account lacks the feature, or"
                 " the account is suspended",
             ),
         ]
     if route.for_operators:
-        errors.append(_error(Unauthenticated(REFUSED), "the token is no operator token, has expired, or is revoked"))
+        errors.append(error_doc(Unauthenticated(REFUSED), "the token is no operator token, has expired, or is revoked"))
     if route.method in WITH_BODY:
         errors += _errors_of_bodies(route)
     if route.bucket:
@@ -109,7 +109,7 @@ def shared_errors(route: ApiRoute) -> list[ErrorDoc]:
         when = f"this token has sent {bucket.quota} requests in {bucket.window.total_seconds():.0f} s"
         errors.append(ErrorDoc(TooManyRequests.status, TooManyRequests.slug, _TOO_MANY, when))
     errors.append(ErrorDoc(AppError.status, AppError.slug, "internal error", "an error in the server"))
-    errors.append(_error(Unavailable(""), "the database or the message server cannot be reached"))
+    errors.append(error_doc(Unavailable(""), "the database or the message server cannot be reached"))
     return errors
 
 
@@ -118,16 +118,17 @@ def _errors_of_bodies(route: ApiRoute) -> list[ErrorDoc]:
     newer = route.family is Family.B
     return [
         ErrorDoc(400, "" if newer else InvalidInput.slug, capital(message) if newer else message, "not UTF-8"),
-        _error(PayloadTooLarge(route.largest_bytes), f"the body is larger than {route.largest_bytes >> 20} MiB"),
-        _error(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
-        _error(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`; answered with `Accept-Encoding`"),
+        error_doc(PayloadTooLarge(route.largest_bytes), f"the body is larger than {route.largest_bytes >> 20} MiB"),
+        error_doc(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
+        error_doc(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`; answered with `Accept-Encoding`"),
     ]
 
 
 _TOO_MANY = "rate limit exceeded. please try again later."
 
 
-def _error(error: AppError, when: str) -> ErrorDoc:
+def error_doc(error: AppError, when: str) -> ErrorDoc:
+    """What an error says, and when it comes."""
     return ErrorDoc(error.status, error.slug, error.message, when)
 
 

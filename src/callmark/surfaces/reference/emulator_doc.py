@@ -23,7 +23,8 @@ from callmark.surfaces.reference.emulator_examples import (
 )
 from callmark.surfaces.reference.emulator_states_doc import STATES
 from callmark.surfaces.reference.emulator_tests_doc import FOR_TESTS
-from callmark.surfaces.reference.other_documents import DocumentedRoute, DocumentInfo, bearer, document_of, told_by
+from callmark.surfaces.reference.openapi import DocumentInfo, bearer
+from callmark.surfaces.reference.other_documents import DocumentedRoute, document_of, told_by
 
 ABOUT = DocumentInfo(
     "Callmark emulator",

@@ -10,14 +10,8 @@ from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.asyncapi import FROM_HANDSET, IDENTITY, LISTED, OFFERS, RECORD
-from callmark.surfaces.reference.other_documents import (
-    DocumentedRoute,
-    DocumentInfo,
-    Security,
-    bearer,
-    document_of,
-    told_by,
-)
+from callmark.surfaces.reference.openapi import DocumentInfo, bearer
+from callmark.surfaces.reference.other_documents import DocumentedRoute, Security, document_of, told_by
 
 ABOUT = DocumentInfo(
     "Callmark handset gateway, plain HTTP",

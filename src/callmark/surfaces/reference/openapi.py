@@ -1,10 +1,11 @@
 """The OpenAPI 3.1 document, made from the table of routes and the Structs they read and answer with."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from callmark.domain.limits.model import Bucket
 from callmark.surfaces.api.doc_parts import UUID
@@ -24,7 +25,25 @@ from callmark.surfaces.reference.components import (
 )
 from callmark.surfaces.reference.for_generators import hoist_conditions, plain
 
-ABOUT = """\
+_USED_HEADERS = ("X-Request-Id", "Link", "Retry-After", "WWW-Authenticate")
+
+
+class DocumentInfo(Struct, frozen=True):
+    """What a document says of itself."""
+
+    title: str
+    summary: str
+    description: str
+    security_schemes: Json
+    headers: Json = field(default_factory=lambda: {name: HEADERS[name] for name in _USED_HEADERS})
+
+
+def bearer(description: str) -> Json:
+    """The security scheme of a token."""
+    return {"type": "http", "scheme": "bearer", "description": description}
+
+
+_ABOUT = """\
 A business pushes a call record: *caller X may call receiver Y between two times, as name N, for reason R*. When X calls
 Y, the handset of Y shows exactly that. The paths without `/extensions/` are wire-compatible with the published Verified
 Business APIs. To move an existing client, change its base URL.
@@ -47,10 +66,16 @@ accepted.
 
 Every answer carries `X-Request-Id`. For the gateway that handsets connect to, see `/asyncapi.json`.
 """
-_CREDENTIALS = {
-    "accessToken": "An access token, valid for 60 minutes.",
-    "operatorToken": "An operator token. Operators create it in the console or at the command line.",
-}
+ABOUT = DocumentInfo(
+    title="Callmark REST API",
+    summary="Verified business caller ID: tokens, labels, call personalisation",
+    description=_ABOUT,
+    security_schemes={
+        "accessToken": bearer("An access token, valid for 60 minutes."),
+        "operatorToken": bearer("An operator token. Operators create it in the console or at the command line."),
+    },
+    headers=HEADERS,
+)
 _CLIENT_ID = ParamDoc("clientAccountId", "The client account.", UUID, "path", required=True, example=ACCOUNT_ID)
 
 
@@ -64,32 +89,34 @@ def openapi(routes: Sequence[ApiRoute], public_url: str, version: str) -> Json:
     paths: dict[str, Json] = {}
     for route, doc in documented:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, doc, by_type, errors)
-    document: Json = {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Callmark REST API",
-            "version": version,
-            "summary": "Verified business caller ID: tokens, labels, call personalisation",
-            "description": ABOUT,
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": public_url, "description": "This installation"}],
-        "tags": [{"name": tag} for tag in (*dict.fromkeys(doc.tag for _, doc in documented), "Webhooks")],
-        "paths": paths,
-        "components": {
-            "schemas": components | errors.components,
-            "headers": HEADERS,
-            "pathItems": webhooks.webhooks(),
-            "securitySchemes": {
-                name: {"type": "http", "scheme": "bearer", "description": told} for name, told in _CREDENTIALS.items()
-            },
-        },
-        # By reference: generators that make calls of everything written here in full emit code that does not compile.
-        "webhooks": {name: {"$ref": f"#/components/pathItems/{name}"} for name in webhooks.webhooks()},
-    }
+    tags = (*dict.fromkeys(doc.tag for _, doc in documented), "Webhooks")
+    document = skeleton(ABOUT, tags, paths, components | errors.components, public_url=public_url, version=version)
+    document["components"]["pathItems"] = webhooks.webhooks()
+    # By reference: generators that make calls of everything written here in full emit code that does not compile.
+    document["webhooks"] = {name: {"$ref": f"#/components/pathItems/{name}"} for name in webhooks.webhooks()}
     document = plain(document)
     hoist_conditions(document)
     return document
+
+
+def skeleton(
+    about: DocumentInfo, tags: Iterable[str], paths: Json, schemas: Json, *, public_url: str, version: str
+) -> Json:
+    """A document at the installation's public address, but for what one alone has."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": about.title,
+            "version": version,
+            "summary": about.summary,
+            "description": about.description,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url, "description": "This installation"}],
+        "tags": [{"name": tag} for tag in tags],
+        "paths": paths,
+        "components": {"schemas": schemas, "headers": about.headers, "securitySchemes": about.security_schemes},
+    }
 
 
 def _doc(route: ApiRoute) -> Doc:

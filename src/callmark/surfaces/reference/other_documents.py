@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from callmark.kit.errors import (
     AppError,
@@ -17,10 +17,10 @@ from callmark.kit.errors import (
 from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc
 from callmark.surfaces.bodies import NotUtf8
-from callmark.surfaces.reference.components import HEADERS, JSON, Errors, component_schemas, headers_of
+from callmark.surfaces.reference.components import JSON, Errors, component_schemas, error_doc, headers_of
 from callmark.surfaces.reference.described import described
 from callmark.surfaces.reference.for_generators import plain
-from callmark.surfaces.reference.openapi import content_of, identity_of, parameter
+from callmark.surfaces.reference.openapi import DocumentInfo, content_of, identity_of, parameter, skeleton
 
 Security = Sequence[Mapping[str, Sequence[str]]]
 
@@ -61,24 +61,6 @@ class SlugErrors:
         return self._errors.answers([*route.doc.errors, *_shared_errors(route)], limited=False)
 
 
-_USED_HEADERS = ("X-Request-Id", "Link", "Retry-After", "WWW-Authenticate")
-
-
-class DocumentInfo(Struct, frozen=True):
-    """What a document says of itself."""
-
-    title: str
-    summary: str
-    description: str
-    security_schemes: Json
-    headers: Json = field(default_factory=lambda: {name: HEADERS[name] for name in _USED_HEADERS})
-
-
-def bearer(description: str) -> Json:
-    """The security scheme of a token."""
-    return {"type": "http", "scheme": "bearer", "description": description}
-
-
 def document_of(
     about: DocumentInfo,
     operations: Sequence[DocumentedRoute],
@@ -88,32 +70,15 @@ def document_of(
 ) -> Json:
     """The OpenAPI document of `operations`, at the installation's public address."""
     types = [kind for one in operations for kind in (one.doc.request, one.doc.response) if kind is not None]
-    schemas, components = component_schemas(types)
-    by_type = dict(zip(map(identity_of, types), schemas, strict=True))
+    made, components = component_schemas(types)
+    by_type = dict(zip(map(identity_of, types), made, strict=True))
     errors = errors or SlugErrors()
     paths: dict[str, Json] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_type, errors)
-    return plain(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": about.title,
-                "version": version,
-                "summary": about.summary,
-                "description": about.description,
-                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-            },
-            "servers": [{"url": public_url, "description": "This installation"}],
-            "tags": [{"name": tag} for tag in dict.fromkeys(one.doc.tag for one in operations)],
-            "paths": paths,
-            "components": {
-                "schemas": described(components) | errors.components,
-                "headers": about.headers,
-                "securitySchemes": about.security_schemes,
-            },
-        }
-    )
+    tags = dict.fromkeys(one.doc.tag for one in operations)
+    schemas = described(components) | errors.components
+    return plain(skeleton(about, tags, paths, schemas, public_url=public_url, version=version))
 
 
 def _operation(one: DocumentedRoute, schemas: Mapping[str, Json], errors: ErrorAnswers) -> Json:
@@ -150,24 +115,20 @@ def _success(doc: Doc, schemas: Mapping[str, Json]) -> Json:
 def _shared_errors(one: DocumentedRoute) -> list[ErrorDoc]:
     errors: list[ErrorDoc] = []
     if one.security and {} not in one.security:
-        errors.append(_error(Unauthenticated(), "the credential is missing, unknown or ended"))
+        errors.append(error_doc(Unauthenticated(), "the credential is missing, unknown or ended"))
     if one.doc.request is not None:
         errors += [
-            _error(InvalidInput("request body is invalid"), "the body is not JSON, or a field is missing or wrong"),
-            _error(NotUtf8(17), "not UTF-8"),
-            _error(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
-            _error(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`"),
+            error_doc(InvalidInput("request body is invalid"), "the body is not JSON, or a field is missing or wrong"),
+            error_doc(NotUtf8(17), "not UTF-8"),
+            error_doc(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
+            error_doc(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`"),
         ]
     if one.doc.request is not None or one.takes_anything:
         limit = one.largest_body_bytes
-        errors.append(_error(PayloadTooLarge(limit), f"the body is over {limit >> 10} KiB"))
+        errors.append(error_doc(PayloadTooLarge(limit), f"the body is over {limit >> 10} KiB"))
     errors.append(ErrorDoc(AppError.status, AppError.slug, "internal error", "a fault of the server"))
-    errors.append(_error(Unavailable(""), "an engine or a process cannot be reached"))
+    errors.append(error_doc(Unavailable(""), "an engine or a process cannot be reached"))
     return errors
-
-
-def _error(error: AppError, when: str) -> ErrorDoc:
-    return ErrorDoc(error.status, error.slug, error.message, when)
 
 
 def told_by(error: type[Any], message: str, when: str) -> ErrorDoc:

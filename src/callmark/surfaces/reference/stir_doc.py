@@ -18,13 +18,8 @@ from callmark.kit.errors import (
 from callmark.surfaces.api.doc_parts import Json
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.reference.components import JSON, SCHEMAS, headers_of
-from callmark.surfaces.reference.other_documents import (
-    DocumentedRoute,
-    DocumentInfo,
-    Security,
-    bearer,
-    document_of,
-)
+from callmark.surfaces.reference.openapi import DocumentInfo, bearer
+from callmark.surfaces.reference.other_documents import DocumentedRoute, Security, document_of
 from callmark.surfaces.stir import calls, signing, verification, wire
 from callmark.surfaces.stir.errors import StirFault, body_of, fault_of
 
