@@ -4,9 +4,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from callmark.surfaces.streaming import Streaming
-
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+from callmark.surfaces.streaming import Streaming, event_of, event_stream
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -23,6 +21,6 @@ def stream(events: AsyncIterator[Progress]) -> Streaming:
 
     async def lines() -> AsyncIterator[bytes]:
         async for event in events:
-            yield b"event: progress\ndata: " + msgspec.json.encode(event) + b"\n\n"
+            yield event_of("progress", event)
 
-    return Streaming(lines(), media_type="text/event-stream", headers=HEADERS)
+    return event_stream(lines())

@@ -29,7 +29,7 @@ from callmark.surfaces.emulator.handsets.gestures import Gesture
 from callmark.surfaces.emulator.handsets.view_model import HandsetGlimpse
 from callmark.surfaces.gateway.wire import FEEDBACK_BODY_BYTES
 from callmark.surfaces.http import Response, connection_of, render
-from callmark.surfaces.streaming import Streaming
+from callmark.surfaces.streaming import Streaming, event_of, event_stream
 
 log = structlog.get_logger(__name__)
 
@@ -143,10 +143,9 @@ class Live:
     def _stream(self, request: Request, phone: PhoneNumber) -> Streaming:
         if self._streams >= MOST_STREAMS:
             raise Unavailable("emulator: too many pages are open")
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         reader = _ScreenReader()
         connection_of(request.scope).update(on_shutdown=reader.end, is_watched=True)
-        return Streaming(self._events(phone, reader), media_type="text/event-stream", headers=headers)
+        return event_stream(self._events(phone, reader))
 
     async def _events(self, phone: PhoneNumber, reader: _ScreenReader) -> AsyncIterator[bytes]:
         """Everything at first, then what is new; the clock each time, which is the heartbeat too.
@@ -158,7 +157,7 @@ class Live:
         try:
             while not reader.is_over:
                 reader.wake.clear()
-                clock, latest = _event("clock", to_ms(self._deps.clock.now())), feed.latest
+                clock, latest = event_of("clock", to_ms(self._deps.clock.now())), feed.latest
                 yield clock if latest == sent else clock + latest
                 sent = latest
                 with contextlib.suppress(TimeoutError):
@@ -187,16 +186,16 @@ class Live:
         """What shows now, as an event; `before` is the one of the last time."""
         try:
             if phone == WALL:
-                return _event("handsets", await self._survey())
+                return event_of("handsets", await self._survey())
             shown = await farm_api.ask(self._deps, farm_api.Show(phone), farm_api.HandsetPageShown, ANSWERED_WITHIN)
-            return _event("handset", shown.view)
+            return event_of("handset", shown.view)
         except NotFound as exc:
             was_there = before.startswith(b"event: handset")
-            gone = _event("gone", "this handset was removed" if was_there else exc.message)
+            gone = event_of("gone", "this handset was removed" if was_there else exc.message)
             return before if before.startswith(b"event: gone") else gone
         except AppError as exc:
             log.info("farm_away", error=exc.detail)
-            return _event("away", "their process does not answer")
+            return event_of("away", "their process does not answer")
 
     async def _survey(self) -> list[HandsetGlimpse]:
         """All handsets, in as many messages as they take."""
@@ -218,7 +217,3 @@ class Live:
     async def _on_clock(self, _: bytes) -> None:
         for feed in self._feeds.values():
             feed.wake()
-
-
-def _event(name: str, data: object) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(data))
