@@ -5,11 +5,11 @@ database, while senders commit before they publish.
 """
 
 import asyncio
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 from uuid import UUID
 
 import structlog
@@ -32,6 +32,9 @@ from callmark.surfaces.gateway import metrics, verbs, wire
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.http import bearer
 
+if TYPE_CHECKING:
+    from callmark.surfaces.gateway.app import Gateway
+
 log = structlog.get_logger(__name__)
 
 MOST_FAULTS = 10
@@ -51,39 +54,12 @@ SUBPROTOCOL = "callmark.v1"
 _BEARER = "bearer."
 
 
-class Streams(Protocol):
-    """The open streams of the process (its `Gateway`)."""
-
-    def add(self, stream: HandsetConnection) -> None:
-        """Lets announcements reach the stream, until `remove`."""
-        ...
-
-    def remove(self, stream: HandsetConnection) -> None:
-        """Forgets a stream that has ended."""
-        ...
-
-    async def close_ended(self, streams: list[HandsetConnection]) -> None:
-        """Closes those whose registration has ended."""
-        ...
-
-    async def take_over(self, stream: HandsetConnection) -> None:
-        """Closes what is older than it."""
-        ...
-
-    id: UUID
-    """Names the gateway."""
-
-    def run(self, work: Coroutine[None, None, None]) -> object:
-        """Runs `work` beside the streams."""
-        ...
-
-
 class Stream:
     """The ASGI application behind `/handset/v1/stream`."""
 
-    def __init__(self, deps: Deps, streams: Streams) -> None:
+    def __init__(self, deps: Deps, gateway: "Gateway") -> None:
         self._deps = deps
-        self._streams = streams
+        self._gateway = gateway
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One stream, from the handshake on; leaves one log line."""
@@ -124,27 +100,27 @@ class Stream:
         """Runs the stream to its end; the close code."""
         attachment: Attachment | None = None
         number = stream.registration.phone_number
-        self._streams.add(stream)
+        self._gateway.add(stream)
         try:
             try:
                 attachment = await self._deps.fabric.attach(number, stream.push)
                 self._deps.fabric.held.add(stream.stream, stream.push)
-                await self._streams.close_ended([stream])
-                await presence.note_opened(self._deps, self._streams.id, number, stream.stream)
-                await self._streams.take_over(stream)
+                await self._gateway.close_ended([stream])
+                await presence.note_opened(self._deps, self._gateway.id, number, stream.stream)
+                await self._gateway.take_over(stream)
                 stream.open(self._welcome(stream))
             except Unavailable as exc:
                 stream.close(1013, exc.message)
             return await self._read(stream, receive)
         finally:
-            self._streams.remove(stream)
+            self._gateway.remove(stream)
             self._deps.fabric.held.remove(stream.stream)
             if attachment:
                 await self._deps.fabric.detach(attachment)
 
     def _note_ended(self, stream: HandsetConnection, code: int) -> None:
         number, goodbye = stream.registration.phone_number, code in _GOODBYES
-        self._streams.run(presence.note_ended(self._deps, number, stream.stream, said_goodbye=goodbye))
+        self._gateway.run(presence.note_ended(self._deps, number, stream.stream, said_goodbye=goodbye))
 
     def _welcome(self, stream: HandsetConnection) -> wire.Welcome:
         mine = stream.registration
