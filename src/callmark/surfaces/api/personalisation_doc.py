@@ -130,7 +130,7 @@ class CallRecordsV3(msgspec.Struct):
     call_records: Annotated[list[LabelledV3], _RECORDS]
 
 
-_NUMBER = {id(V1): 1, id(V2): 2, id(V3): 3}
+_NUMBER = {V1: 1, V2: 2, V3: 3}
 _RECORD: dict[int, Any] = {1: CallRecordV1, 2: LabelledV2, 3: LabelledV3}
 _BATCH: dict[int, type[msgspec.Struct]] = {1: CallRecordsV1, 2: CallRecordsV2, 3: CallRecordsV3}
 
@@ -156,7 +156,7 @@ _STATUS_TEXT = (
 
 def bulk_doc(generation: Generation) -> Doc:
     """The reference of `POST …/dynamic_call_records`."""
-    number = _NUMBER[id(generation)]
+    number = _NUMBER[generation]
     answer = BatchOut(BATCH_ID) if generation.newer else _uploaded()
     return Doc(
         name=f"pushBatchV{number}",
@@ -184,7 +184,7 @@ def bulk_doc(generation: Generation) -> Doc:
 
 def real_time_doc(generation: Generation) -> Doc:
     """The reference of `POST …/dynamic_call_record`."""
-    number = _NUMBER[id(generation)]
+    number = _NUMBER[generation]
     return Doc(
         name=f"pushRecordV{number}",
         summary=f"Push one record in real time (v{number})",
@@ -200,7 +200,7 @@ def real_time_doc(generation: Generation) -> Doc:
 
 def status_doc(generation: Generation) -> Doc:
     """The reference of `GET …/dynamic_call_records`."""
-    number = _NUMBER[id(generation)]
+    number = _NUMBER[generation]
     batch_id = ParamDoc("batchId", "The batch id from the answer to the push.", UUID, required=True)
     return Doc(
         name=f"readBatchStatusV{number}",

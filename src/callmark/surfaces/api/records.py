@@ -25,8 +25,8 @@ _Record = TypeVar("_Record")
 NEWER_PREFIX = "Request body is invalid: "
 
 
-class Generation(Struct, frozen=True):
-    """How one generation of paths spells call records."""
+class Generation(Struct, frozen=True, eq=False):
+    """How one generation of paths spells call records. There are these four, so each is equal to itself alone."""
 
     names: dict[Field, str]
     rules: Rules
@@ -127,9 +127,9 @@ class WholeBatchIn(msgspec.Struct, Generic[_Record]):
 
 _decode_batch = msgspec.json.Decoder(BatchIn).decode
 _decode_records = msgspec.json.Decoder(list[Raw]).decode
-_DECODERS = {id(g): msgspec.json.Decoder(g.record).decode for g in (V1, V2, V3)}
+_DECODERS = {one: msgspec.json.Decoder(one.record).decode for one in (V1, V2, V3)}
 _in_v1, _in_v2 = (msgspec.json.Decoder(WholeBatchIn[one]).decode for one in (RecordInV1, RecordInV2))
-_WHOLE_DECODERS: dict[int, Callable[[bytes], WholeBatchIn[Any]]] = {id(V1): _in_v1, id(V2): _in_v2, id(V3): _in_v2}
+_WHOLE_DECODERS: dict[Generation, Callable[[bytes], WholeBatchIn[Any]]] = {V1: _in_v1, V2: _in_v2, V3: _in_v2}
 _MOST_LEVELS = 100
 """Lists and objects in a field's value that is stored as JSON; decoding one calls itself for each level."""
 _MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]").search
@@ -152,7 +152,7 @@ def malformed(generation: Generation) -> BodyFault:
 def read_record(generation: Generation, body: bytes | Raw, *, not_object: InvalidInput | None = None) -> NewRecord:
     """The record of a JSON object; InvalidInput (malformed, or `not_object` for JSON of another kind) otherwise."""
     try:
-        return NewRecord(*msgspec.structs.astuple(_DECODERS[id(generation)](body)))
+        return NewRecord(*msgspec.structs.astuple(_DECODERS[generation](body)))
     except msgspec.ValidationError:
         return _read_by_field(generation, body, not_object or malformed(generation))
     except NOT_JSON as exc:
@@ -206,7 +206,7 @@ def wrong_size(generation: Generation, count: int) -> BodyFault | None:
 def read_batch(generation: Generation, body: bytes) -> Submitted:
     """The records of a batch body, in order; InvalidInput for what spoils the whole request (contract D5)."""
     try:
-        records = _WHOLE_DECODERS[id(generation)](body).call_records
+        records = _WHOLE_DECODERS[generation](body).call_records
     except NOT_JSON:  # or JSON that is no batch of ours, or not in one go
         return _read_one_by_one(generation, body)
     if fault := wrong_size(generation, len(records)):
