@@ -127,12 +127,12 @@ class Menu(Struct, frozen=True):
         return self.here is not None and self.here not in panel and self.here in {i.path for i in self.overflow}
 
 
-def menu_of(request: ConsoleRequest, paths: Collection[str]) -> Menu:
-    """The menu of someone who is signed in, of the pages there are, on the page that is asked for."""
+def menu_of(request: ConsoleRequest) -> Menu:
+    """The menu of someone who is signed in, on the page that is asked for."""
     in_account = request.in_account
 
     def shown(items: tuple[Item, ...]) -> tuple[Item, ...]:
-        return tuple(i for i in items if i.path in paths and (not in_account or request.offers(i.action)))
+        return tuple(i for i in items if not in_account or request.offers(i.action))
 
     sections = tuple(Section(s.title, shown(s.items)) for s in (BUSINESS if in_account else OPERATOR))
     kept = tuple(section for section in sections if section.items)

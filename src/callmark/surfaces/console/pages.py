@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 from msgspec import Struct
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from callmark.domain.policy import model as policy
@@ -110,7 +109,7 @@ def layout_of(request: ConsoleRequest) -> Layout:
         email=session.email if session else "",
         name=session.name if session else "",
         is_operator=bool(session and session.role is None),
-        menu=menu_of(request, _paths(request.http)) if session else Menu((), (), ()),
+        menu=menu_of(request) if session else Menu((), (), ()),
         path=request.path,
         csrf=cookies.csrf_token(request.csrf_key, request.viewer),
         said=said,
@@ -204,10 +203,6 @@ def to_the_second(instant: datetime, zone: tzinfo) -> str:
 
 def _nearest(length: timedelta, unit: timedelta) -> int:
     return int((length + unit / 2) // unit)
-
-
-def _paths(request: Request) -> frozenset[str]:
-    return request.app.state.console_paths
 
 
 _globals: dict[str, Any] = env.globals
