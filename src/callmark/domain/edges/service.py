@@ -40,9 +40,9 @@ async def list_edges(deps: Deps, account_id: AccountId | None = None) -> list[Ed
         return await queries.select_edges(tx, account_id)
 
 
-async def get_edge(deps: Deps, edge_id: EdgeId, account_id: AccountId | None = None) -> Edge:
-    """The edge, of that account where one is given. Raises NotFound."""
-    edges = await list_edges(deps, account_id)
+async def get_edge(deps: Deps, edge_id: EdgeId) -> Edge:
+    """The edge. Raises NotFound."""
+    edges = await list_edges(deps)
     return found(next((edge for edge in edges if edge.id == edge_id), None), "no edge with this id")
 
 

@@ -19,6 +19,8 @@ SIGNED_WITHIN = timedelta(seconds=60)
 """How far the `iat` of a signing request may be from our clock: verifiers refuse older tokens."""
 COUNTS_ONCE_FOR = timedelta(seconds=120)
 """How long a token is remembered: it may be dated 60 s ahead, and is stale 60 s after its date."""
+RINGS_FOR = timedelta(minutes=5)
+"""How long after it was signed or verified a call is shown, answered or given up at the latest, by what we hear."""
 MOST_RECEIVERS = 10
 
 

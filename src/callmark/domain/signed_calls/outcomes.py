@@ -14,13 +14,11 @@ from callmark.domain.ids import AccountId, CallId
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.resolution import service as resolution
 from callmark.domain.signed_calls import queries
-from callmark.domain.signed_calls.model import NotAuthorised, SignedCall, VerifiedCall, Verstat
+from callmark.domain.signed_calls.model import RINGS_FOR, NotAuthorised, SignedCall, VerifiedCall, Verstat
 from callmark.kit.phone import PhoneNumber
 
 LONGEST_CALL = timedelta(days=1)
 LATEST_REPORT = timedelta(days=1)
-_RINGS_FOR = timedelta(minutes=5)
-"""How long before it was answered, or given up, a call was signed at the most, and a short delay of the report."""
 _WHOLE_SECONDS = timedelta(seconds=2)
 """By so much less than `seconds_ago` the report may have waited: clients count the seconds that a clock shows.
 
@@ -62,7 +60,7 @@ async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
     ended = now - timedelta(seconds=outcome.seconds_ago)
     began = ended - timedelta(seconds=outcome.seconds)
     async with deps.db.connection() as tx:
-        since, until = began - _RINGS_FOR, ended + _WHOLE_SECONDS
+        since, until = began - RINGS_FOR, ended + _WHOLE_SECONDS
         signed = await queries.newest_signed(tx, [outcome.receiver], outcome.caller, since, until)
         verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since, until)
     owner, source, record_id = await _identity(deps, edge, outcome, signed, began)

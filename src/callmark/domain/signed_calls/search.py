@@ -11,14 +11,12 @@ from callmark.domain.calls.model import Call, CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, SignedCallId
 from callmark.domain.signed_calls import queries, search_queries
-from callmark.domain.signed_calls.model import CallKey, NetworkCallFilter, SignedCall, VerifiedCall
+from callmark.domain.signed_calls.model import RINGS_FOR, CallKey, NetworkCallFilter, SignedCall, VerifiedCall
 from callmark.domain.signed_calls.search_queries import Steps
 from callmark.kit.phone import PhoneNumber
 
 PAGE = 100
 """Signings and verifications on a page. The two of one call are one line, so a page has 50 to 100 lines."""
-_RINGS_FOR = timedelta(minutes=5)
-"""How long after it was signed or verified a call is shown, answered or given up at the latest."""
 
 
 class CallOnNetwork(Struct, frozen=True):
@@ -131,4 +129,4 @@ def _is_of(call: Call, one: CallOnNetwork, end: datetime | None) -> bool:
     if (call.receiver_number, call.caller_number) != (one.receiver_number, one.caller_number):
         return False
     began = call.shown_at or (call.ended_at or call.reported_at) - timedelta(seconds=call.details.duration_s or 0)
-    return one.at <= began < min(one.at + _RINGS_FOR, end or datetime.max.replace(tzinfo=began.tzinfo))
+    return one.at <= began < min(one.at + RINGS_FOR, end or datetime.max.replace(tzinfo=began.tzinfo))

@@ -226,7 +226,7 @@ async def _conclude(files: ForeignFiles, verdicts: Sequence[HeaderVerdict], dead
     if shown is None:
         return CallVerdict(Verstat.PASSED, None, verdicts, {}, None, None)
     rcd = await _trusted(files, shown, deadline)
-    integrity = shown.claims.digests.get("/icn") if "icn" in rcd else None
+    integrity = shown.claims.digests.get(ICON) if "icn" in rcd else None
     reason = shown.claims.reason
     return CallVerdict(Verstat.PASSED, None, verdicts, rcd, reason if reason and may_show(reason) else None, integrity)
 

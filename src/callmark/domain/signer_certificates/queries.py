@@ -59,7 +59,7 @@ async def insert_root(tx: Tx, root: TrustRoot, der: bytes, sha256: bytes, sealed
         )
     except asyncpg.UniqueViolationError as exc:
         raise Conflict("this installation has a root of its own already") from exc
-    return status.endswith("1")
+    return affected(status) == 1
 
 
 async def select_roots(tx: Tx) -> list[TrustRoot]:
@@ -78,7 +78,7 @@ async def lock_own_root(tx: Tx) -> tuple[TrustRoot, bytes] | None:
 
 async def delete_root(tx: Tx, root_id: TrustRootId) -> bool:
     """Forgets a root and its key; whether there was one."""
-    return (await tx.execute("DELETE FROM trust_root WHERE id = $1", root_id)).endswith("1")
+    return affected(await tx.execute("DELETE FROM trust_root WHERE id = $1", root_id)) == 1
 
 
 # certificates ---------------------------------------------------------------------------------------------------------
