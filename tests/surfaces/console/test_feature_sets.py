@@ -118,7 +118,8 @@ async def test_a_set_is_published_and_unpublished_and_each_says_what_happens(
     assert "show the changes from the next call" in text_of(edited)
     asked = text_of(await alice.get(f"{at}/publish"))
     assert "show Acme Deliveries from the next call" in asked
-    await alice.follow(await alice.post(f"{at}/publish"))
+    published = await alice.follow(await alice.post(f"{at}/publish"))
+    assert "Doorstep was published." in text_of(published)
     assert (await only_set(deps, business)).state is FeatureSetState.PUBLISHED
     unlabelled = await alice.post(f"{at}/edit", {"name": "Doorstep"})
     assert "needs a label" in errors_of(unlabelled)["label"]
@@ -195,16 +196,8 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
     alice = await browse.as_member(business.admin)
     label = await static_label(deps, business)
     made = await make_set(deps, business, replace(NEW, label_id=label.id))
-    await callbacks.set_config(
-        deps,
-        business.account.id,
-        made.id,
-        name="Weekdays",
-        slot_picker=False,
-        time_zone="UTC",
-        hours="",
-        by=ALICE,
-    )
+    of = deps, business.account.id, made.id
+    await callbacks.set_config(*of, name="Weekdays", slot_picker=False, time_zone="UTC", hours="", by=ALICE)
     await feedback.create_campaign(
         deps,
         business.account.id,
@@ -219,9 +212,13 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
     assert "configuration Weekdays is deleted too" in lost
     assert "feedback campaign, which has no answers, goes with it: Was it fine?" in lost
     await numbers.publish(deps, business.account.id, made.id, [phone()], by=ALICE)
-    assert "It holds 1 number." in text_of(await alice.get(f"{SETS}/{made.id}/delete"))
+    kept = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
+    assert "cannot be deleted yet" in kept
+    assert "It holds 1 number." in kept
     refused = await alice.follow(await alice.post(f"{SETS}/{made.id}/delete"))
     assert "delist them first" in text_of(refused)
+    hidden = await alice.follow(await alice.post(f"{SETS}/{made.id}/unpublish"))
+    assert ">The feature set is not published, so its numbers show nothing.</span>" in hidden.text
     async with deps.db.transaction() as tx:
         await tx.execute("DELETE FROM number WHERE feature_set_id = $1", made.id)
         await tx.execute("UPDATE feature_set SET number_count = 0 WHERE id = $1", made.id)
