@@ -81,6 +81,7 @@ def test_periodic_jobs_keep_their_names() -> None:
         "old_announced_calls",
         "old_previewed_files",
         "old_number_codes",
+        "old_listing_jobs",
     }
 
 

@@ -52,6 +52,7 @@ BACKLOGS = [
     Backlog("old_announced_calls", "announced_call", {"shown_until": OLD}, {"call_id": "n::text"}),
     Backlog("old_alerts", "alert_once", {"at": OLD}, {"what": "n"}),
     Backlog("old_number_codes", "number_code", {"requested_at": OLD}, ID),
+    Backlog("old_listing_jobs", "listing_job", {"ended_at": OLD}, ID),
     Backlog("old_proof_requests", "proof_request", {"state": "refused", "reviewed_at": OLD, "why": "x"}, ID, FILES),
     Backlog("old_previewed_files", "file_draft", {"created_at": OLD}, ID, FILES),
     Backlog("old_uploads", "upload", {"created_at": OLD}, ID, FILES),

@@ -124,6 +124,18 @@ async def test_a_day_that_is_being_dropped_is_not_looked_at(deps: Deps, engines:
         assert await looking == now
 
 
+async def test_a_listing_job_that_has_not_ended_stays_and_hides_no_older_one(deps: Deps) -> None:
+    for days in (None, 380, 364):
+        async with deps.db.transaction() as tx:
+            given = {"state": "ended", "ended_at": deps.clock.now() - timedelta(days=days)} if days else {}
+            await put_row(tx, "listing_job", deps.clock.now(), {"state": "in_review", "ended_at": None} | given)
+    assert await overdue(deps) == {"listing jobs"}
+    await PERIODIC["old_listing_jobs"].run(deps)
+    assert await overdue(deps) == set()
+    async with deps.db.connection() as tx:
+        assert [row[0] for row in await tx.fetch("SELECT state FROM listing_job ORDER BY id")] == ["in_review", "ended"]
+
+
 async def oldest_event(deps: Deps) -> datetime | None:
     async with deps.db.connection() as tx:
         return await queries.select_oldest(tx, KeptTable("event", "created_at"), None)

@@ -1,6 +1,6 @@
 """Listed numbers: their states, a request's buckets, the jobs that carry it out (contract, section 7, D14, D18)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -29,6 +29,10 @@ class JobKind(StrEnum):
 
     PUBLISH = "publish"
     DELIST = "delist"
+
+
+JOBS_KEPT = timedelta(days=365)
+"""How long a job is kept that has ended, for its page: no number names it."""
 
 
 class JobState(StrEnum):

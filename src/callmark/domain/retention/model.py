@@ -9,6 +9,7 @@ from msgspec import Struct
 from callmark.domain.announced_calls.model import KEPT as ANNOUNCED
 from callmark.domain.handsets.model import FORGOTTEN_FOR as FORGOTTEN
 from callmark.domain.idempotency.model import KEPT_FOR as KEYS
+from callmark.domain.numbers.model import JOBS_KEPT as LISTING_JOBS
 from callmark.domain.numbers.proofs.model import CODES_WITHIN
 from callmark.domain.previewed_files.model import KEPT_FOR as PREVIEWS
 from callmark.domain.retention.condition_queries import LEFT_BY_BATCHES, STILL_REGISTERED
@@ -25,9 +26,9 @@ _A_DAY = timedelta(days=1)
 class KeptTable(Struct, frozen=True):
     """A table, and the column (or an expression) that says how old a row is.
 
-    `by_id` finds the oldest by its id where no index does. With `made`, the column of when a row was made, `column` may
-    be any later instant. `only` says of which rows. What is too old is deleted up to `piece` rows at once; by the
-    periodic job `job`, where more than its age decides.
+    A row where the column is null has no age yet. `by_id` finds the oldest by its id where no index does. With `made`,
+    the column of when a row was made, `column` may be any later instant. `only` says of which rows. What is too old is
+    deleted up to `piece` rows at once; by the periodic job `job`, where more than its age decides.
     """
 
     name: LiteralString
@@ -162,11 +163,18 @@ KINDS = (
         job="old_number_codes",
     ),
     KeptKind(
+        "listing jobs",
+        "",
+        LISTING_JOBS,
+        (KeptTable("listing_job", "ended_at", by_id=True),),
+        job="old_listing_jobs",
+    ),
+    KeptKind(
         "forgotten handsets",
         "",
         FORGOTTEN,
         (
-            KeptTable("registration", "forgotten_at", only="forgotten_at IS NOT NULL", job="old_handsets"),
+            KeptTable("registration", "forgotten_at", job="old_handsets"),
             # of a revoked app they are forgotten by the same job
             KeptTable("handset_app", "revoked_at", only=STILL_REGISTERED, job="old_handsets"),
         ),

@@ -22,7 +22,11 @@ async def select_oldest(tx: Tx, table: KeptTable, before: datetime | None) -> da
     order = "ORDER BY id LIMIT 1" if table.by_id else f"ORDER BY {table.column} LIMIT 1"
     for name in await _parts(tx, table):
         with suppress(asyncpg.UndefinedTableError):  # a day that was dropped since
-            found = await tx.fetchval(own_names(f"SELECT {table.column} FROM {name} WHERE {table.only} {order}"))
+            found = await tx.fetchval(
+                own_names(
+                    f"SELECT {table.column} FROM {name} WHERE {table.only} AND {table.column} IS NOT NULL {order}"
+                )
+            )
             if found is not None:
                 return found
     return None
