@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members import addresses, queries
-from callmark.domain.members.acting import lock_account_of
 from callmark.domain.members.model import Member, OwnedPlace, Places, VisibleMember, places_of, visible_to
-from callmark.domain.policy.model import Actor, Role, may_give
+from callmark.domain.policy.model import Actor, ActorKind, Role, may_give
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure import service as structure
-from callmark.kit.errors import Conflict, InvalidInput, NotFound, found
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, found
 from callmark.kit.postgres.database import Tx
 
 UNKNOWN = "no member with this id in this account"
@@ -25,6 +25,21 @@ async def check_place(tx: Tx, account_id: AccountId, node_id: UUID | None) -> No
     """Raises NotFound for a place of another account, as for one that nobody has."""
     if node_id and node_id not in await places_in(tx, account_id):
         raise NotFound(queries.UNKNOWN_PLACE)
+
+
+async def lock_account_of(tx: Tx, account_id: AccountId, by: Actor) -> None:
+    """Keeps structure and members as they are, and orders two who change members at once.
+
+    Raises Forbidden for a member who lost its access, its role or its place since the request began: of two who remove
+    each other at once one stays. NotFound for an unknown account.
+    """
+    await accounts.lock_account(tx, account_id)
+    if by.kind is not ActorKind.MEMBER:
+        return
+    one = await queries.select_by_email(tx, account_id, by.email)
+    as_admitted = (MemberState.ACTIVE, by.role, by.scope.node_id)
+    if one is None or (one.state, one.role, one.node_id) != as_admitted:
+        raise Forbidden("your own access was changed meanwhile; nothing was done")
 
 
 async def lock_changeable(tx: Tx, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:

@@ -12,7 +12,6 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members import queries, rules, taken_requests
-from callmark.domain.members.acting import lock_account_of
 from callmark.domain.members.model import (
     GrantableRole,
     Member,
@@ -185,7 +184,7 @@ async def invite_member(
     member = _new_member(deps, account_id, email, shown, role, MemberState.INVITED, node_id)
     await _take_invitation(deps, member, by)
     async with deps.db.transaction() as tx:
-        await lock_account_of(tx, account_id, by)
+        await rules.lock_account_of(tx, account_id, by)
         place = await rules.granted(tx, account_id, by, role, node_id)
         if by.is_operator and await sessions.find_person(tx, member.email):
             raise Conflict(EMAIL_TAKEN)

@@ -7,7 +7,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, OperatorId
 from callmark.domain.operators import queries
-from callmark.domain.operators.acting import lock_operators_for
+from callmark.domain.operators.locks import lock_operators_for
 from callmark.domain.operators.model import Operator
 from callmark.domain.operators.tokens import service as tokens
 from callmark.domain.policy.model import Actor, ActorKind

@@ -9,7 +9,7 @@ from callmark.domain.audit.model import AuditAction
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorTokenId
 from callmark.domain.limits.model import OPERATING, allowance
-from callmark.domain.operators.acting import lock_operators_for
+from callmark.domain.operators.locks import lock_operators_for
 from callmark.domain.operators.tokens import model, queries
 from callmark.domain.operators.tokens.model import (
     TOKEN_FORM,
