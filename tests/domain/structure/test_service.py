@@ -269,7 +269,7 @@ async def test_an_owner_sees_its_place_with_the_way_to_it_and_nothing_else(deps:
     (department,) = await structure.tree(deps, alices, Scope(made.process.id))
     (operation,) = department.below
     (process,) = operation.below
-    assert [one.is_mine for one in (department, operation, process)] == [False, False, True]
+    assert [one.is_inside for one in (department, operation, process)] == [False, False, True]
     assert process.where == "Retail \u203a Delivery \u203a Last mile"
     assert [one.name for one in process.all_sets] == ["Default"]
     assert await structure.tree(deps, alices, Scope(is_nowhere=True)) == []

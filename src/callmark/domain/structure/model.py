@@ -108,7 +108,7 @@ class HeldFeatureSet(Struct, frozen=True):
 class Node(Struct, frozen=True):
     """A unit in its place. `path` and `trail` are ids and names from the top to itself.
 
-    One that is not `is_mine` is outside someone's scope and only on the way to what is inside: nothing else of it is
+    One that is not `is_inside` is outside someone's scope and only on the way to what is inside: nothing else of it is
     shown.
     """
 
@@ -117,7 +117,7 @@ class Node(Struct, frozen=True):
     trail: tuple[str, ...]
     below: "Sequence[Node]"
     sets: Sequence[HeldFeatureSet]
-    is_mine: bool = True
+    is_inside: bool = True
 
     @property
     def id(self) -> UUID:
@@ -175,13 +175,13 @@ def seen_in(tree: Iterable[Node], scope: Scope) -> list[Node]:
         if scope.includes(node.path):
             found.append(node)
         elif below := seen_in(node.below, scope):
-            found.append(replace(node, below=below, sets=(), is_mine=False))
+            found.append(replace(node, below=below, sets=(), is_inside=False))
     return found
 
 
 def flat(tree: Iterable[Node]) -> dict[UUID, Node]:
     """Every node that is inside the scope by its id, in the order of the tree."""
-    return {one.id: one for node in tree for one in _each(node) if one.is_mine}
+    return {one.id: one for node in tree for one in _each(node) if one.is_inside}
 
 
 def node_name(text: str, what: str) -> str:
