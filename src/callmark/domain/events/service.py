@@ -24,8 +24,8 @@ async def append(
 ) -> Event:
     """The new event with the account's next number, and its deliveries to the webhooks that get such events.
 
-    To be the last of its transaction, because the account's counter is locked from here on; `announce` it after the
-    commit.
+    Call it last in the transaction, because the account's counter is locked from here on; `announce` the event after
+    the commit.
     """
     event_id = EventId(random_uuid())
     body = envelope(event_id, account_id, kind, now, payload)

@@ -161,9 +161,9 @@ async def hold_static(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
 
 
 async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: datetime) -> Label | None:
-    """Ends a active label; what it was, None when there was none. The row stays, because records name it.
+    """Ends an active label; what it was, None when there was none. The row stays, because records name it.
 
-    Conflict when a feature set has it, whose reference is to a active label (0004_pre_add_structure_and_numbers.sql).
+    Conflict when a feature set has it, whose reference is to an active label (0004_pre_add_structure_and_numbers.sql).
     """
     try:
         row = await tx.fetchrow(

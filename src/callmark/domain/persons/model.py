@@ -64,11 +64,11 @@ class Erasure(Struct, frozen=True):
 
 
 class TableRule(Struct, frozen=True):
-    """A table whose rows are about the person whose number is in one of these columns, and go with it.
+    """A table each row of which is about one person. A row is deleted if the number is in one of `columns`.
 
-    Of `as_business` the columns that say the number of the other side. It stays where a business has it; where nobody
-    has, it is masked, since the row is about someone else, unless the table has no `columns`. A row that
-    `needs_business` goes with it even so: it is about calls from that number, and nothing that the other person said.
+    In `as_business` the number is that of the other side. It stays if a business lists it. If none does, it is masked,
+    because the row is about someone else; in a table without `columns` the row is deleted. A row that `needs_business`
+    says nothing without that number, so it is deleted where others are masked.
     """
 
     columns: tuple[str, ...]

@@ -37,7 +37,8 @@ class TableName(Struct, frozen=True):
     """A table or a partition with columns that can hold a number.
 
     `key` is its place in the order of all. A partition that `is_rest`, from which rows move to a day when that is made,
-    comes before the days of its table: who reads all in this order meets a row that moves, if the day is among them.
+    comes before the days of its table. A reader in this order finds a row that moves meanwhile in its day, if the day
+    is among the names.
     """
 
     key: str

@@ -73,7 +73,7 @@ async def is_ahead(tx: Tx, what: str, at: datetime) -> bool:
 
 
 async def oldest_writer(tx: Tx) -> datetime | None:
-    """No transaction but this one that has written and not ended wrote before this instant; None without any."""
+    """An instant before which no other open transaction has written; None if none of them has."""
     row = await fetch_one(
         tx,
         "SELECT min(xact_start) AS began, count(*) > count(xact_start) AS is_hidden, max(age(backend_xid)) AS age"

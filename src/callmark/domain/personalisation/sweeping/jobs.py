@@ -1,8 +1,8 @@
 """Fails what is still pending past its window (contract D28), also while NATS is away.
 
 There are two passes, because a batch can be marked as done while one of its records is still pending. Each round reads
-the batches that are not counted as done (`days` counts a batch once none of its records is pending). Every hour, or in
-each round while the days in question are small, it also reads the records themselves, of all batches.
+the batches that are not counted as done (`daily_figures` counts a batch once none of its records is pending). Every
+hour, or in each round while the days in question are small, it also reads the records themselves, of all batches.
 """
 
 from collections.abc import Generator, Sequence
