@@ -25,13 +25,11 @@ from callmark.domain.alerts.model import (
     AlertKind,
 )
 from callmark.domain.deps import Deps
-from callmark.domain.ids import RecipientId
 from callmark.domain.policy.model import SYSTEM, Actor, Role
 from callmark.domain.sessions import links
 from callmark.domain.sessions.model import Origin
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.errors import Conflict, InvalidInput, NotFound, TooManyRequests
-from callmark.kit.ids import new_id
 from callmark.kit.worker import Worker
 
 
@@ -273,16 +271,6 @@ async def test_channels_lead_out_of_the_platforms_own_network(deps: Deps, stage:
     for url in ("http://169.254.169.254/x", "http://10.0.0.1/", "ftp://example.com", "hooks.example.com"):
         with pytest.raises(InvalidInput, match="url"):
             await recipients.add_channel(deps, stage.account_id, "Operations", url, PAUSED, by=ALICE)
-
-
-async def test_another_accounts_recipients_are_out_of_reach(stage: Stage) -> None:
-    one = await channel(stage, "https://hooks.example.com/x")
-    charlie = await stage.another_account()
-    for wanted in (one.id, RecipientId(new_id())):
-        with pytest.raises(NotFound):
-            await recipients.remove(charlie.deps, charlie.account_id, wanted, by=ALICE)
-        with pytest.raises(NotFound):
-            await recipients.change_kinds(charlie.deps, charlie.account_id, wanted, PAUSED, by=ALICE)
 
 
 async def test_an_account_has_so_many_recipients_at_most(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.support.actors import ALICE, BOB, owner_of
 from tests.support.audit_log import log_of
 from tests.support.factories import phone
 from tests.support.fake_clock import FakeClock
@@ -117,19 +117,6 @@ async def test_a_stored_zone_that_is_not_known_here_keeps_its_name_and_offers_no
     )
     assert await callbacks.list_configs(deps, listed.account_id) == [renamed]
     assert (renamed.time_zone.key, renamed.slot_picker) == ("Mars/Olympus", True)
-
-
-async def test_another_accounts_configuration_is_not_found(deps: Deps) -> None:
-    alices, charlies = await make_listed(deps), await make_listed(deps)
-    await configure(deps, alices)
-    foreign = (deps, charlies.account_id, alices.feature_set_id)
-    with pytest.raises(NotFound):
-        await callbacks.get_config(*foreign)
-    with pytest.raises(NotFound):
-        await callbacks.delete_config(*foreign, by=CHARLIE)
-    with pytest.raises(NotFound):
-        await callbacks.set_config(*foreign, name="Mine", by=CHARLIE)
-    assert await callbacks.list_configs(deps, charlies.account_id) == []
 
 
 async def test_an_owner_configures_its_place_alone_and_number_groups_are_of_the_whole_account(deps: Deps) -> None:

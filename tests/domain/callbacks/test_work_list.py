@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 
 import pytest
 from msgspec.structs import replace
-from tests.support.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.support.actors import ALICE, BOB, owner_of
 from tests.support.audit_log import log_of
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, ring
@@ -263,21 +263,6 @@ async def test_a_step_that_changes_something_is_in_the_audit_log(deps: Deps, clo
     told = {"request_id": str(made.id)}
     assert [one.details for one in log] == [told, told, told, told | {"handled_by": BOB.email}]
     assert (await work_list.get_request(*of)).handled_by_email == BOB.email
-
-
-async def test_another_accounts_request_is_not_found(deps: Deps, clock: FakeClock) -> None:
-    alices, charlies = await make_listed(deps), await make_listed(deps)
-    (made,) = await make_requests(deps, clock, alices, 1)
-    foreign = (deps, charlies.account_id, made.id)
-    with pytest.raises(NotFound):
-        await work_list.get_request(*foreign)
-    for use in (work_list.take, work_list.finish, work_list.reopen):
-        with pytest.raises(NotFound):
-            await use(*foreign, by=CHARLIE)
-    with pytest.raises(NotFound):
-        await work_list.list_requests(deps, charlies.account_id, after=made.id)
-    assert await work_list.list_requests(deps, charlies.account_id) == []
-    assert (await work_list.get_request(deps, alices.account_id, made.id)) == made
 
 
 async def test_requests_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) -> None:

@@ -219,25 +219,6 @@ async def test_a_filter_gives_what_is_under_its_node(deps: Deps, clock: FakeCloc
     assert await feature_sets.list_placed(deps, alices, NodeFilter(), page=10**30, limit=10_000) == ([], 3)
 
 
-async def test_another_account_sees_and_changes_nothing(deps: Deps, alices: AccountId, charlies: AccountId) -> None:
-    branch, his = await make_branch(deps, alices), await make_feature_set(deps, charlies)
-    made = await make_feature_set(deps, alices, branch.process.id)
-    assert await names(deps, charlies, NodeFilter(department_id=branch.department.id)) == []
-    for attempt in (
-        feature_sets.get_feature_set(deps, charlies, made.id),
-        feature_sets.get_placed(deps, charlies, made.id),
-        feature_sets.update_feature_set(deps, charlies, made.id, FeatureSetChange(name="Mine"), by=ALICE),
-        feature_sets.move_feature_set(deps, charlies, his.id, branch.process.id, by=ALICE),
-        feature_sets.publish_feature_set(deps, charlies, made.id, by=ALICE),
-        feature_sets.unpublish_feature_set(deps, charlies, made.id, by=ALICE),
-        feature_sets.delete_feature_set(deps, charlies, made.id, by=ALICE),
-        make_feature_set(deps, charlies, branch.process.id),
-    ):
-        with pytest.raises(NotFound):
-            await attempt
-    assert await feature_sets.get_feature_set(deps, alices, made.id) == made
-
-
 async def test_a_number_group_has_no_place_but_a_life(deps: Deps, alices: AccountId) -> None:
     group_id = await make_number_group(deps, alices)
     process_id = (await make_branch(deps, alices)).process.id

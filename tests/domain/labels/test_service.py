@@ -232,15 +232,3 @@ async def test_labels_to_choose_from_begin_with_the_default(deps: Deps, clock: F
     await make_label(deps, account_id, label_type=LabelType.STATIC)
     await labels.update_label(deps, account_id, made[1].id, LabelChange(make_default=True), by=ALICE)
     assert [one.name for one in await labels.list_for_records(deps, account_id)] == ["middle", "oldest", "newest"]
-
-
-async def test_another_accounts_label_is_not_found(deps: Deps) -> None:
-    alices, charlies = await new_account(deps), await new_account(deps)
-    label = await make_label(deps, alices)
-    with pytest.raises(NotFound):
-        await labels.get_label(deps, charlies, label.id)
-    with pytest.raises(NotFound):
-        await labels.update_label(deps, charlies, label.id, LabelChange(name="Mine"), by=ALICE)
-    with pytest.raises(NotFound):
-        await labels.delete_label(deps, charlies, label.id, by=ALICE)
-    assert await labels.get_label(deps, alices, label.id) == label

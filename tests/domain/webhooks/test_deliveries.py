@@ -241,23 +241,6 @@ async def test_what_waits_for_a_webhook_is_counted_up_to_a_most(stage: Stage) ->
         await deliveries.count_waiting(stage.deps, charlies.account_id, webhook.id, 1)
 
 
-async def test_another_accounts_log_is_not_seen(stage: Stage) -> None:
-    async with receiver() as there:
-        webhook = await stage.webhook(there.url)
-        await stage.append()
-        await stage.run_due()
-        delivery = (await stage.only()).delivery
-        charlie = await stage.another_account()
-        assert await charlie.log() == []
-        for use in (deliveries.delivery_details, partial(deliveries.resend, by=ALICE)):
-            with pytest.raises(NotFound):
-                await use(charlie.deps, charlie.account_id, delivery.id)
-        with pytest.raises(NotFound):
-            await deliveries.send_test(charlie.deps, charlie.account_id, webhook.id, outbound=stage.outbound, by=ALICE)
-        with pytest.raises(NotFound):
-            await deliveries.recover(charlie.deps, charlie.account_id, webhook.id, since=delivery.created_at, by=ALICE)
-
-
 async def test_an_event_is_shown_and_sent_again_until_thirty_days_after_it_to_the_second(
     stage: Stage, clock: FakeClock
 ) -> None:

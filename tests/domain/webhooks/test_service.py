@@ -12,7 +12,7 @@ from tests.support.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
-from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.ids import AccountId
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
@@ -121,24 +121,6 @@ async def test_pausing_and_resuming_may_be_repeated(stage: Stage) -> None:
     assert await webhooks.pause_webhook(stage.deps, stage.account_id, made.id, by=ALICE) == paused
     for _ in range(2):
         assert (await webhooks.resume_webhook(stage.deps, stage.account_id, made.id, by=ALICE)).paused_at is None
-
-
-async def test_another_accounts_webhook_is_not_found(stage: Stage) -> None:
-    made = await stage.webhook(URL)
-    charlie = await stage.another_account()
-    for use in (
-        webhooks.update_webhook,
-        webhooks.delete_webhook,
-        webhooks.pause_webhook,
-        webhooks.resume_webhook,
-    ):
-        with pytest.raises(NotFound):
-            await use(charlie.deps, charlie.account_id, made.id, by=ALICE)
-        with pytest.raises(NotFound):
-            await use(stage.deps, stage.account_id, WebhookId(uuid4()), by=ALICE)
-    with pytest.raises(NotFound):
-        await webhooks.get_webhook(charlie.deps, charlie.account_id, made.id)
-    assert await webhooks.get_webhook(stage.deps, stage.account_id, made.id) == made
 
 
 async def test_a_deleted_webhook_keeps_no_secret(stage: Stage) -> None:

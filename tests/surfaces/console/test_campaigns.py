@@ -7,7 +7,7 @@ from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, ring, set_switch
-from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, text_of
 from tests.surfaces.console.campaigns import draft, live
 
 from callmark.domain.calls.model import CallEvent
@@ -250,24 +250,6 @@ async def test_a_campaign_ends_for_good_and_is_deleted_with_its_answers(
     assert (await alice.get(url)).status_code == 404
     steps = ["campaign.created", "campaign.made_live", "campaign.ended", "campaign.deleted"]
     assert await actions(deps, business) == steps
-
-
-async def test_a_campaign_of_another_place_or_account_is_not_there(
-    deps: Deps, business: Business, browse: Visitors, listed: Listed
-) -> None:
-    elsewhere = await make_listed(deps, account_id=business.account.id, name="Sales calls")
-    far, near = await draft(deps, elsewhere, name="Far away"), await draft(deps, listed, name="Near by")
-    paul = await browse.as_member(business.process_owner)
-    stranger = await browse.as_member((await make_business(deps, "Borealis")).admin)
-    assert "Near by" in text_of(await paul.get(LIST))
-    assert "Far away" not in text_of(await paul.get(LIST))
-    assert "Near by" not in text_of(await stranger.get(LIST))
-    for browser, campaign in ((paul, far), (stranger, near)):
-        url = f"{LIST}/{campaign.id}"
-        for page in ("", "/answers", "/edit", "/live", "/end", "/delete", "/export"):
-            assert (await browser.get(f"{url}{page}")).status_code == 404, page
-        for page in ("/edit", "/live", "/end", "/delete", "/export"):
-            assert (await browser.post(f"{url}{page}", form_of(("Else?", "*")))).status_code == 404, page
 
 
 async def test_the_list_is_searched_by_name_state_and_type(

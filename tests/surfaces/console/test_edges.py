@@ -5,7 +5,6 @@ import re
 import pytest
 from tests.surfaces.console.browser import (
     Browser,
-    Visitors,
     links_of,
     make_business,
     not_named,
@@ -73,11 +72,3 @@ _WRONG: tuple[tuple[dict[str, str], str], ...] = (
 
 async def test_a_wrong_field_is_named(olive: Browser) -> None:
     assert await not_named(olive, f"{LIST}/new", _WRONG) == []
-
-
-async def test_a_member_sees_none_of_it(deps: Deps, browse: Visitors) -> None:
-    alice = await browse.as_member((await make_business(deps)).admin)
-    for path in (LIST, f"{LIST}/new"):
-        assert (await alice.get(path)).status_code == 404
-    assert (await alice.post(f"{LIST}/new", {"name": "Mine"})).status_code == 404
-    assert [one for one in await edges.list_edges(deps) if one.name == "Mine"] == []

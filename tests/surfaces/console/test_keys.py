@@ -116,16 +116,6 @@ async def test_an_operator_finds_the_whole_key_id_in_the_log(deps: Deps, busines
     assert str(key.id) in (await operator.get(f"/console/operator/audit?account={business.account.id}")).text
 
 
-async def test_the_key_of_another_account_is_at_no_address(deps: Deps, business: Business, browse: Visitors) -> None:
-    other = await accounts.create_account(deps, "Globex", by=SYSTEM)
-    made = await credentials.create_key(deps, other.id, name="theirs", features=[], by=SYSTEM)
-    alice = await browse.as_member(business.admin)
-    for page in ("edit", "regenerate", "delete"):
-        assert (await alice.get(f"/console/keys/{made.reference}/{page}")).status_code == 404
-    assert (await alice.post(f"/console/keys/{made.reference}/delete")).status_code == 404
-    assert len(await credentials.list_keys(deps, other.id)) == 1
-
-
 async def test_management_is_offered_and_only_given_to_a_key_for_which_it_is_chosen(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:

@@ -133,18 +133,6 @@ async def test_owners_see_and_change_only_members_inside_their_place(
     assert paul.state is MemberState.REVOKED
 
 
-async def test_another_accounts_member_answers_like_an_unknown_one(
-    deps: Deps, business: Business, browse: Visitors
-) -> None:
-    charlies = await make_business(deps, "Charlie")
-    alice = await browse.as_member(business.admin)
-    for path in ("", "/revoke", "/delete"):
-        assert (await alice.get(f"/console/members/{charlies.admin.id}{path}")).status_code == 404
-        assert (await alice.post(f"/console/members/{charlies.admin.id}{path}")).status_code == 404
-    foreign = {"email": _address(), "name": "N", "role": f"department_owner:{charlies.department}"}
-    assert (await alice.post("/console/members/invite", foreign)).status_code == 422
-
-
 async def test_the_last_admin_stays_and_nobody_ends_itself(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     me = f"/console/members/{business.admin.id}"

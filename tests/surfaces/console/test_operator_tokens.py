@@ -11,7 +11,6 @@ from tests.surfaces.console.browser import (
     Visitors,
     errors_of,
     links_of,
-    make_business,
     make_operator,
     not_named,
     text_of,
@@ -118,11 +117,3 @@ async def test_who_removes_an_operator_learns_which_tokens_stay_valid(
     assert f"{name}: operator tokens of theirs that stay valid." in text_of(await other.get(at))
     await operator_tokens.revoke_token(deps, made.token.id, by=by)
     assert "stay valid" not in text_of(await other.get(at))
-
-
-async def test_a_member_sees_none_of_it(deps: Deps, browse: Visitors) -> None:
-    alice = await browse.as_member((await make_business(deps)).admin)
-    for path in (LIST, f"{LIST}/new"):
-        assert (await alice.get(path)).status_code == 404
-    assert (await alice.post(f"{LIST}/new", {"name": "Mine"})).status_code == 404
-    assert [one for one in await operator_tokens.list_tokens(deps) if one.name == "Mine"] == []

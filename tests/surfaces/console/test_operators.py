@@ -52,23 +52,3 @@ async def test_an_operator_keeps_itself_and_needs_an_address_of_its_own(
     differing = await olive.post(f"{LIST}/new", fields | {"email": "o@operator.example", "again": "other"})
     assert "do not match" in errors_of(differing)["again"]
     assert PASSWORD not in differing.text
-
-
-async def test_members_find_no_page_of_the_operators(business: Business, browse: Visitors) -> None:
-    alice = await browse.as_member(business.admin)
-    for path in (
-        "accounts",
-        "handset-apps",
-        "handsets",
-        "edges",
-        "certificates",
-        "queues",
-        "health",
-        "operators",
-        "tokens",
-        "audit",
-        "reviews",
-    ):
-        page = await alice.get(f"/console/operator/{path}")
-        assert page.status_code == 404, path
-        assert not [link for link in links_of(page) if "/operator/" in link]

@@ -8,7 +8,9 @@ import pytest
 from jinja2 import meta, nodes
 from starlette.requests import Request
 from tests.support.cases import for_each
-from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
+from tests.surfaces.console.browser import Business, Visitors, links_of, make_business, make_operator, text_of
+from tests.surfaces.tenancy.console_ids import kinds_of
+from tests.surfaces.tenancy.worlds import make_world
 
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import Action, Role, allows
@@ -90,21 +92,43 @@ def _filled(entry: ConsoleRoute) -> str:
 _GUARDED = [entry for entry in TABLE if isinstance(entry.needs, Action)]
 
 
-async def test_each_role_reaches_its_pages_and_no_other(business: Business, browse: Visitors) -> None:
+def test_owners_reach_what_belongs_to_a_place_and_read_the_library() -> None:
+    owners = [role for role in Role if role is not Role.ADMIN]
+    reached = {"GET": set[str](), "POST": set[str]()}
+    for entry in TABLE:
+        if isinstance(entry.needs, Action) and any(allows(role, entry.needs) for role in owners):
+            reached[entry.method].add(entry.path.split("/")[1])
+    of_place = {"callbacks", "campaigns", "feature-sets", "members", "numbers", "structure"}
+    assert reached == {"GET": of_place | {"labels", "call-reasons", "reference"}, "POST": of_place}
+
+
+async def test_each_role_reaches_its_pages_and_sees_nothing_from_elsewhere(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
     """403 exactly where the policy says so. Routes with ids are in `tests/surfaces/tenancy`."""
     found: list[str] = []
+    own = await make_world(deps, business.account.id)  # at a place that no owner of its own sees
+    foreign = await make_world(deps, (await make_business(deps, "Borealis")).account.id)
     browsers = {role: await browse.as_member(business.members[role]) for role in Role}
-    for role, entry in product(Role, (one for one in _GUARDED if "{" not in one.path)):
+    seen: dict[Role, set[str]] = {role: set() for role in Role}
+    for role, entry in product(Role, (one for one in _GUARDED if not kinds_of(one.path))):
         assert isinstance(entry.needs, Action)
         browser, path = browsers[role], _filled(entry)
         answer = await (browser.get(path) if entry.method == "GET" else browser.post(path))
         if entry.needs is Action.OPERATE:
             expected = {404}
+        elif allows(role, entry.needs):
+            expected = {404} if "{" in entry.path else {200, 303, 400, 422}
         else:
-            expected = {200, 303, 400, 422} if allows(role, entry.needs) else {403}
+            expected = {403}
         if answer.status_code not in expected:
             found.append(f"{role} {entry.method} {entry.path}: {answer}, and not one of {expected}")
+        found += [f"{role} {entry.path}: another's {kind}" for kind, id_ in foreign.items() if id_ in answer.text]
+        seen[role] |= {kind for kind, id_ in own.items() if id_ in answer.text}
     assert found == []
+    library = {"callReasonId", "clientAccountId", "labelId"}
+    assert seen.pop(Role.ADMIN) > library | {"batchId", "campaignId", "featureSetId", "memberId", "webhookId"}
+    assert [*seen.values()] == [library] * 3
 
 
 async def test_an_operator_reaches_a_businesss_pages_only_while_acting(

@@ -7,7 +7,6 @@ from tests.surfaces.console.browser import (
     Visitors,
     csrf_of,
     errors_of,
-    make_business,
     make_operator,
     text_of,
 )
@@ -77,12 +76,3 @@ async def test_a_form_that_comes_too_late_keeps_both_numbers(deps: Deps, browse:
     assert f"Number to erase {NUMBER} Number again +{NUMBER}" in kept
     assert "Passwords" not in kept
     assert "Submit now" in kept
-
-
-async def test_a_business_does_not_see_it(deps: Deps, browse: Visitors) -> None:
-    alice = await browse.as_member((await make_business(deps)).admin)
-    assert (await alice.get(URL)).status_code in {403, 404}
-    assert (await alice.post(f"{URL}/erase", {"number_to_erase": NUMBER, "number_again": NUMBER})).status_code in {
-        403,
-        404,
-    }

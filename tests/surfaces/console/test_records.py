@@ -359,11 +359,3 @@ async def test_it_says_what_a_receiver_would_see_and_why(
     assert errors_of(national)["caller"].startswith("This starts with 0. Write it with its country code")
     assert "this starts with 0" in text_of(await alice.get("/console/records", caller="080 4000 1234"))
     assert errors_of(await alice.get("/console/resolve")) == {}
-
-
-async def test_owners_have_no_part_in_call_personalisation(business: Business, browse: Visitors) -> None:
-    owner = await browse.as_member(business.department_owner)
-    home = await owner.get("/console")
-    for path in ("batches", "records", "push", "resolve", "uploads", "uploads/new"):
-        assert (await owner.get(f"/console/{path}")).status_code == 403
-        assert f"/console/{path}" not in links_of(home)

@@ -2,7 +2,7 @@
 
 from tests.domain.numbers.staging import make_business as make_account
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
-from tests.surfaces.console.browser import Browser, Visitors, links_of, make_business, text_of
+from tests.surfaces.console.browser import Browser, links_of, text_of
 
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
@@ -71,11 +71,3 @@ async def test_what_is_not_there_is_not_found(olive: Browser) -> None:
         shown, sent = await olive.get(f"{LIST}/{serial}/retire"), await olive.post(f"{LIST}/{serial}/retire")
         found[serial] = (shown.status_code, sent.status_code)
     assert found == dict.fromkeys(found, (404, 404))
-
-
-async def test_a_member_sees_none_of_it(deps: Deps, browse: Visitors) -> None:
-    alice = await browse.as_member((await make_business(deps)).admin)
-    stored = await imported(deps)
-    assert (await alice.get(LIST)).status_code == 404
-    assert (await alice.post(f"{LIST}/{stored.serial}/retire")).status_code == 404
-    assert (await signer_certificates.get_certificate(deps, stored.serial)).retired_at is None

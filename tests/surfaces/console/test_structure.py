@@ -2,7 +2,7 @@ from html import escape
 
 from tests.support.audit_log import log_of
 from tests.support.factories import make_feature_set
-from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
+from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -166,18 +166,6 @@ async def test_owners_grow_and_name_their_place_but_cannot_take_it_away(business
     oscar = await browse.as_member(business.operation_owner)
     assert f"{TREE}/{business.process}/delete" in links_of(await oscar.get(TREE))
     assert "cannot be moved" in text_of(await oscar.get(f"{TREE}/{business.process}/move"))
-
-
-async def test_another_businesss_node_is_unknown(deps: Deps, business: Business, browse: Visitors) -> None:
-    other = await make_business(deps, "Borealis")
-    alice = await browse.as_member(business.admin)
-    for node in (other.department, other.operation, other.process):
-        for way in ("add", "rename", "move", "delete"):
-            assert (await alice.get(f"{TREE}/{node}/{way}")).status_code == 404
-            assert (await alice.post(f"{TREE}/{node}/{way}", {"name": "x"})).status_code == 404
-    await add_operation(deps, other)
-    asked = await alice.get(f"{TREE}/{business.process}/move")
-    assert str(other.operation) not in asked.text
 
 
 async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:

@@ -293,24 +293,17 @@ async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, cloc
     assert await desk.actions() == ["webhook.created", "webhook.created", *recovered]
 
 
-async def test_names_are_never_taken_for_markup_and_anothers_webhook_is_not_there(desk: Desk, deps: Deps) -> None:
+async def test_names_are_never_taken_for_markup(desk: Desk) -> None:
     webhook = await desk.stage.webhook("http://127.0.0.1:1/", name=EVIL)
     await desk.stage.append(1)
     await desk.stage.run_due()
     (delivery,) = await desk.stage.log()
     pages = [LIST, EVENTS, f"{EVENTS}/{delivery.id}"]
     pages += [f"{LIST}/{webhook.id}/{page}" for page in ("edit", "test", "rotate", "recover", "delete")]
-    stranger = await make_business(deps, "Borealis")
-    async with visitors(deps) as browse:
-        bob = await browse.as_member(stranger.admin)
-        for path in pages:
-            shown = await desk.alice.get(path)
-            assert EVIL not in shown.text, path
-            assert EVIL in text_of(shown) or escape(EVIL).replace("&quot;", "&#34;") in shown.text, path
-            if path not in {LIST, EVENTS}:
-                assert (await bob.get(path)).status_code == 404, path
-        assert (await bob.post(f"{EVENTS}/{delivery.id}/resend")).status_code == 404
-        assert (await bob.post(f"{LIST}/{webhook.id}/recover/send", {"since": "2026-01-01T00:00"})).status_code == 404
+    for path in pages:
+        shown = await desk.alice.get(path)
+        assert EVIL not in shown.text, path
+        assert EVIL in text_of(shown) or escape(EVIL).replace("&quot;", "&#34;") in shown.text, path
 
 
 async def test_recover_begins_with_the_oldest_event_that_failed(desk: Desk, clock: FakeClock) -> None:

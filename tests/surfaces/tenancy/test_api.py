@@ -36,8 +36,9 @@ FIELDS = {
     "webhook_id": "webhookId",
     "event_id": "deliveryId",
     "batchId": "batchId",
+    "after": "callbackRequestId",
 }
-"""Fields of bodies and parameters that name a thing of an account."""
+"""Fields of bodies and parameters that name a thing of an account; of a position in a list, what one of them is."""
 
 NOBODYS_FIELDS = {
     "key_id": "of the token route, which tells nobody what was wrong",
@@ -49,9 +50,15 @@ NOBODYS_FIELDS = {
     "phone_numbers": "the network's: tests/domain/numbers/test_service.py",
     "phone_number": "the network's, and only ever in answers",
 }
-_NAMES_ONE = re.compile(r"\w+(_ids?|_numbers?|Ids?)|unit|account").fullmatch
+_NAMES_ONE = re.compile(r"\w+(_ids?|_numbers?|Ids?)|unit|account|after").fullmatch
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b1\d{12}\b")
+_LISTED = (
+    "callReasonId callbackRequestId campaignId deliveryId departmentId featureSetId labelId listingJobId phoneNumber"
+    " proofRequestId recipientId webhookId"
+)
+LISTED = frozenset(_LISTED.split())
+"""Kinds of which an account's own lists show its ids."""
 LEFT_ALONE = {"request_window"}
 """The table that counting a request writes to."""
 
@@ -177,8 +184,13 @@ async def test_what_is_another_accounts_answers_a_key_like_what_is_not_there(sta
     assert [table for table in after if after[table] != before[table]] == []
 
 
-async def test_fields_tell_nothing_of_another_accounts_things(stage: Stage) -> None:
+async def test_fields_and_lists_tell_nothing_of_another_accounts_things(stage: Stage) -> None:
+    listed: set[str] = set()
     for route in ROUTES:
+        if route.method == "GET" and route.features and route.path.count("{") == 1:
+            text = (await stage.ask(route, stage.own)).text
+            assert [kind for kind, id_ in stage.foreign.items() if id_ in text] == [], route.path
+            listed |= {kind for kind, id_ in stage.own.items() if id_ in text}
         for field in fields_of(route) & FIELDS.keys():
             found: list[Told] = []
             for world in (stage.unknown, stage.foreign):
@@ -187,6 +199,7 @@ async def test_fields_tell_nothing_of_another_accounts_things(stage: Stage) -> N
                 answer = await stage.ask(route, stage.own, body=body_of(route, stage.own, field, id_), query=query)
                 found.append(general(answer, world))
             assert found[0] == found[1], (route.method, route.path, field)
+    assert listed >= LISTED
 
 
 async def test_each_credential_opens_its_own_routes_and_no_other(stage: Stage) -> None:
