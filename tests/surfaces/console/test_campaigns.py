@@ -1,5 +1,5 @@
 from datetime import timedelta
-from html import escape, unescape
+from html import unescape
 
 import httpx
 import pytest
@@ -7,18 +7,17 @@ from tests.support.actors import ALICE
 from tests.support.audit_log import log_of
 from tests.support.fake_clock import FakeClock
 from tests.support.listed_number import Listed, make_listed, ring, set_switch
-from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, text_of
+from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 from tests.surfaces.console.campaigns import draft, live
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
-from callmark.domain.feedback.model import CallType, Campaign, CampaignState, CampaignType, NewQuestion, QuestionAnswer
+from callmark.domain.feedback.model import CallType, Campaign, CampaignState, CampaignType, QuestionAnswer
 from callmark.surfaces.console.campaign_builder import QuestionField, QuestionKind as Kind, changed, focused_after
 
 LIST = "/console/campaigns"
-EVIL = '"><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture
@@ -267,31 +266,3 @@ async def test_the_list_is_searched_by_name_state_and_type(
     ):
         shown = text_of(await alice.get(LIST, **wanted))
         assert [name for name in ("Delivery check", "Stars") if f" {name} " in shown] == names, wanted
-
-
-async def test_what_people_type_and_answer_is_never_taken_for_markup(
-    deps: Deps, business: Business, browse: Visitors
-) -> None:
-    listed = await make_listed(deps, account_id=business.account.id, name=EVIL)
-    made = await feedback.create_campaign(
-        deps,
-        listed.account_id,
-        feature_set_id=listed.feature_set_id,
-        name=EVIL,
-        campaign_type=CampaignType.QUESTIONS,
-        questions=[NewQuestion(EVIL), NewQuestion(f"2{EVIL}", [EVIL, f"2{EVIL}"])],
-        by=ALICE,
-    )
-    alice = await browse.as_member(business.admin)
-    await shows_as_text(alice, [f"{LIST}/{made.id}/edit", f"{LIST}/{made.id}/live"])
-    await feedback.make_live(deps, listed.account_id, made.id, by=ALICE)
-    await answers(deps, listed, made, f"{EVIL}\n<script>alert(1)</script>", EVIL)
-    await shows_as_text(alice, [LIST, *(f"{LIST}/{made.id}{page}" for page in ("", "/answers", "/end", "/delete"))])
-
-
-async def shows_as_text(browser: Browser, paths: list[str]) -> None:
-    for path in paths:
-        shown = await browser.get(path)
-        assert EVIL not in shown.text, path
-        assert "<script>alert" not in shown.text, path
-        assert EVIL in text_of(shown) or escape(EVIL, quote=False) in shown.text, path

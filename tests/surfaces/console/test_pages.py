@@ -1,5 +1,6 @@
 """What every page keeps, driven by the route table and the contexts."""
 
+import re
 from functools import cache
 from itertools import cycle, product
 from pathlib import Path
@@ -23,6 +24,8 @@ from callmark.surfaces.console.pages import TEMPLATES, Page, env
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import Access, ConsoleRoute
 from callmark.surfaces.console.routes import TABLE
+from callmark.surfaces.emulator.pages.rendering import templates as of_emulator
+from callmark.surfaces.reference.app import templates as of_reference
 
 _ALWAYS = {"layout", "k", *env.globals}
 
@@ -71,7 +74,32 @@ def test_no_template_has_scripts_or_styles_of_its_own() -> None:
         assert "<style" not in text, path
         assert " onclick=" not in text, path
         assert "<script>" not in text, path
-        assert "|safe" not in text.replace("' aria-current=\"page\"'|safe", ""), path
+
+
+_UNESCAPED = re.compile(
+    r"\|\s*safe\b|\bautoescape\b|\bMarkup\(|\.(inner|outer)HTML|insertAdjacentHTML|document\.write"
+    r"|\s[\w-]+=[^\"'<> {,()]*{{"  # an attribute without quotes
+)
+_OF_OURS = {
+    "console/templates": {"' aria-current=\"page\"'|safe"},
+    "emulator/pages/mails.py": {"Markup('<a href=\"{0}\">{0}</a>')", 'Markup("")'},
+    "templates.py": {"autoescape=True"},
+    "emulator/pages/rendering.py": {"autoescape=True"},
+}
+"""What has no text of other people in it."""
+
+
+def test_no_text_is_taken_for_markup() -> None:
+    """Templates escape each value, which stands in quotes; modules and scripts make no markup in another way."""
+    assert [made.autoescape for made in (env, of_emulator, of_reference)] == [True] * 3
+    surfaces = TEMPLATES.parents[1]
+    for path in (one for kind in ("html", "py", "js") for one in surfaces.rglob(f"*.{kind}")):
+        name = str(path.relative_to(surfaces))
+        if "/vendor/" not in name:
+            text = path.read_text()
+            for known in {one for begin, ours in _OF_OURS.items() if name.startswith(begin) for one in ours}:
+                text = text.replace(known, "")
+            assert not _UNESCAPED.search(text), name
 
 
 def test_no_script_takes_text_for_markup() -> None:
@@ -228,8 +256,6 @@ def test_a_link_to_a_file_opens_the_page_that_comes_in_its_place() -> None:
 async def test_the_first_page_weighs_less_than_250_kilobytes_with_all_it_loads(
     business: Business, browse: Visitors
 ) -> None:
-    import re
-
     alice = await browse.as_member(business.admin)
     page = await alice.get("/console")
     assert page.headers["content-encoding"] == "gzip"

@@ -1,12 +1,8 @@
-from html import escape
-
 from tests.support.audit_log import log_of
-from tests.support.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
-from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import OperationId
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
@@ -15,7 +11,6 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, catalogue_entry_named
 
 TREE = "/console/structure"
-EVIL = '"><img src=x onerror=alert(1)>'
 
 
 async def add_operation(deps: Deps, business: Business) -> OperationId:
@@ -166,16 +161,6 @@ async def test_owners_grow_and_name_their_place_but_cannot_take_it_away(business
     oscar = await browse.as_member(business.operation_owner)
     assert f"{TREE}/{business.process}/delete" in links_of(await oscar.get(TREE))
     assert "cannot be moved" in text_of(await oscar.get(f"{TREE}/{business.process}/move"))
-
-
-async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
-    made = await structure.create_department(deps, business.account.id, name=EVIL, by=SYSTEM)
-    await make_feature_set(deps, business.account.id, new=NewFeatureSet(EVIL))
-    alice = await browse.as_member(business.admin)
-    for way in ("", f"/{made.id}/add", f"/{made.id}/rename", f"/{made.id}/move", f"/{made.id}/delete"):
-        shown = await alice.get(f"{TREE}{way}")
-        assert EVIL not in shown.text
-        assert escape(EVIL, quote=False).replace('"', "&#34;") in shown.text
 
 
 async def test_a_business_without_structure_is_told_where_to_begin(deps: Deps, browse: Visitors) -> None:
