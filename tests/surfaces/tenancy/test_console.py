@@ -30,6 +30,8 @@ from callmark.surfaces.console.routes import TABLE
 WITH_IDS = [route for route in TABLE if route.needs is not Access.ANYBODY and kinds_of(route.path)]
 PERSONAL = {"sessionId", "shownToken", "keptFormToken"}
 """Kinds that belong to a person, not to an account."""
+_PAGES = [route for route in WITH_IDS if route.method == "GET" and route.needs is not Action.OPERATE]
+A_PAGE_OF_EACH = {tuple(kinds_of(route.path)): route for route in _PAGES if not route.path.endswith("/progress")}
 REFUSED_ROLE = "Your role does not allow this. Please ask an admin of your account."
 LEFT_ALONE = {"console_session", "throttle"}
 """Tables that any visit may write to: when a session was seen, how often someone tried."""
@@ -143,6 +145,10 @@ async def test_fields_and_filters_tell_nothing_of_what_is_outside(stage: Stage) 
     alice = await stage.browse.as_member(stage.acme.admin)
     paul = await stage.browse.as_member(stage.acme.process_owner)
     before = await state_of(stage.deps, but=LEFT_ALONE)
+    for kinds, route in A_PAGE_OF_EACH.items():  # the worlds' ids are such as paths have
+        if not PERSONAL.intersection(kinds):
+            (status, _, _), _ = await stage.ask(alice, route, [stage.own] * len(kinds))
+            assert status in {200, 422}, route.path
     for field in FIELDS:
         nobodys = [await ask(browser, field, stage.unknown) for browser in (alice, paul)]
         assert nobodys[0][0] in {200, 303, 404, 422}, field

@@ -61,7 +61,7 @@ async def make_world(deps: Deps, account_id: AccountId) -> World:
         | await _uploaded(deps, account_id)
         | await _signed_in(deps, Person(member_id=owner.id))
         | {
-            "keyId": str(key.key_id),
+            "keyId": str(key.reference),
             "memberId": str(owner.id),
             "surveyId": found["campaignId"],
             "clientAccountId": str(account_id),
