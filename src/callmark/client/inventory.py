@@ -98,6 +98,10 @@ class NumberBuckets(Struct, frozen=True, kw_only=True):
 
 
 BUCKETS = tuple(name for name in NumberBuckets.__struct_fields__ if name.endswith("_numbers"))
+_OF_OTHERS = ("others_numbers", "other_feature_set_numbers", "other_phonetype_numbers", "invalid_numbers")
+NOT_LISTED = ("delisted_numbers", *_OF_OTHERS)
+NOT_DELISTED = ("new_numbers", *_OF_OTHERS)
+"""Buckets of numbers that the request does nothing for (docs/numbers.md)."""
 
 
 class _Pages(Struct, frozen=True):

@@ -11,20 +11,12 @@ from callmark.client.answers import check
 from callmark.client.core import Call, Core, encode, part
 from callmark.client.errors import CallmarkError, NotFound
 from callmark.client.flow import Answer, Emit, Flow, Pause, Request, Stream, send
-from callmark.client.inventory import NumberBuckets, change_listing
+from callmark.client.inventory import NOT_LISTED, NumberBuckets, change_listing
 from callmark.client.reprs import SafeRepr
 
 PACE_S = 0.5
 MOST_LOOKS = 240
 """How long numbers may take to leave a feature set: two minutes."""
-NOT_LISTED = (
-    "delisted_numbers",
-    "others_numbers",
-    "other_feature_set_numbers",
-    "other_phonetype_numbers",
-    "invalid_numbers",
-)
-"""Buckets of numbers that the request does nothing for (docs/numbers.md)."""
 
 
 class DoneStep(SafeRepr, Struct, frozen=True):

@@ -20,16 +20,12 @@ from callmark.client.cli.session import (
     end,
     yes_option,
 )
-from callmark.client.inventory import BUCKETS, NumberBuckets
+from callmark.client.inventory import BUCKETS, NOT_DELISTED, NOT_LISTED, NumberBuckets
 from callmark.tables.model import TableError
 from callmark.tables.numbers import NumberFile, how_it_was_read, read_numbers, without_plan
 from callmark.tables.reader import Reading, kind_of, misplaced
 from callmark.terminal import printable
 
-_OF_OTHERS = ("others_numbers", "other_feature_set_numbers", "other_phonetype_numbers", "invalid_numbers")
-NOT_LISTED = ("delisted_numbers", *_OF_OTHERS)
-NOT_DELISTED = ("new_numbers", *_OF_OTHERS)
-"""Buckets of numbers that the request does nothing for (docs/numbers.md)."""
 _SHOWN = 20
 
 _place_options: tuple[Callable[[Any], Any], ...] = (

@@ -17,7 +17,14 @@ from callmark.client.cli.validation import RowValidator, ValidatedRow
 from callmark.client.core import Core
 from callmark.client.errors import CallmarkError, Conflict, NotFound, RateLimited, WaitTimeout
 from callmark.client.flow import Answer, Flow, Pause, Send
-from callmark.client.pushing import BatchState, create_batch, read_batch, wait_for
+from callmark.client.pushing import (
+    MOST_UNDER_WAY,
+    SETTLES_WITHIN_S,
+    BatchState,
+    create_batch,
+    read_batch,
+    wait_for,
+)
 from callmark.client.records import CallRecord, wire_record
 from callmark.client.reprs import SafeRepr
 from callmark.client.results import INVALID, PENDING, RecordResult
@@ -26,8 +33,6 @@ from callmark.client.shells import Shell
 from callmark.tables.written import as_csv
 
 T = TypeVar("T")
-MOST_UNDER_WAY = 8
-SETTLES_WITHIN_S = 600.0
 UNKNOWN = "unknown"
 KEYS_HOLD_MS = 23 * 3_600_000
 """The server knows a key for 24 hours (docs/extensions.md); an hour is left for a slow request."""

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from callmark.domain.deps import Deps
-from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.emulator.handsets import farm_api
@@ -21,7 +20,7 @@ def answer_routes(deps: Deps) -> list[BaseRoute]:
         alternate = wire.phone(body.alternate_number, "alternate_number") if body.alternate_number else None
         business = wire.phone(body.business_number, "business_number")
         ask = farm_api.AskBack(
-            receiver=_receiver(request),
+            receiver=wire.path_phone(request),
             business_number=business,
             slot=body.slot,
             interested=body.interested,
@@ -37,7 +36,7 @@ def answer_routes(deps: Deps) -> list[BaseRoute]:
         """The receiver answers a campaign after the newest call of that type from the business."""
         body = await wire.read(request, wire.FeedbackIn, largest_bytes=FEEDBACK_BODY_BYTES)
         respond = farm_api.Respond(
-            receiver=_receiver(request),
+            receiver=wire.path_phone(request),
             business_number=wire.phone(body.business_number, "business_number"),
             campaign_id=body.campaign_id,
             call_type=body.call_type,
@@ -50,7 +49,3 @@ def answer_routes(deps: Deps) -> list[BaseRoute]:
         control_route("handsets/{phone}/call-me-back", POST=call_me_back),
         control_route("handsets/{phone}/feedback", POST=feedback),
     ]
-
-
-def _receiver(request: Request) -> PhoneNumber:
-    return wire.phone(request.path_params["phone"], "the phone number in the path")

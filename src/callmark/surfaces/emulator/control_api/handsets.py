@@ -9,7 +9,6 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.kit.errors import InvalidInput
-from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.control_api import wire
 from callmark.surfaces.emulator.control_api.routing import control_route
 from callmark.surfaces.emulator.handsets import farm_api, magic_receivers, service
@@ -64,7 +63,7 @@ class _Handsets:
     async def change(self, request: Request) -> Response:
         """Changes what the body names; the answer comes when the change is in force."""
         body = await wire.read(request, wire.HandsetChangeIn)
-        number = _path_phone(request)
+        number = wire.path_phone(request)
         if body.phone_number is not UNSET and wire.phone(body.phone_number, "phone_number") != number:
             raise InvalidInput("phone_number cannot change; create another handset", field="phone_number")
         change = farm_api.Change(
@@ -79,7 +78,7 @@ class _Handsets:
 
     async def remove(self, request: Request) -> Response:
         """Uninstalls the app: the number's registration ends, and the handset is gone."""
-        await farm_api.ask(self._deps, farm_api.Remove(_path_phone(request)), farm_api.Done)
+        await farm_api.ask(self._deps, farm_api.Remove(wire.path_phone(request)), farm_api.Done)
         return Response(204, headers=[])
 
     async def screen(self, request: Request) -> Response:
@@ -87,7 +86,7 @@ class _Handsets:
         caller = request.query_params.get("caller")
         if not caller:
             raise InvalidInput("the query parameter caller is required", field="caller")
-        look = farm_api.Look(_path_phone(request), wire.phone(caller, "caller"))
+        look = farm_api.Look(wire.path_phone(request), wire.phone(caller, "caller"))
         return render((await farm_api.ask(self._deps, look, farm_api.ScreenShown)).screen)
 
     async def call(self, request: Request) -> Response:
@@ -104,7 +103,3 @@ class _Handsets:
 
 def _out(made: farm_api.Made) -> wire.HandsetOut:
     return wire.HandsetOut.of(made.handset, connected=made.connected, asleep=made.is_asleep, memory=made.memory)
-
-
-def _path_phone(request: Request) -> PhoneNumber:
-    return wire.phone(request.path_params["phone"], "the phone number in the path")

@@ -314,6 +314,11 @@ def phone(text: str, field: str) -> PhoneNumber:
     return number
 
 
+def path_phone(request: Request) -> PhoneNumber:
+    """The phone number in the path. Raises InvalidInput."""
+    return phone(request.path_params["phone"], "the phone number in the path")
+
+
 def version(text: str) -> str:
     """The app version, checked. Raises InvalidInput."""
     parse_version(text)

@@ -124,7 +124,7 @@ class Live:
 
     async def watch(self, request: Request) -> Streaming:
         """What one handset shows, as events."""
-        return self._stream(request, wire.phone(request.path_params["phone"], "the phone number in the path"))
+        return self._stream(request, wire.path_phone(request))
 
     async def watch_wall(self, request: Request) -> Streaming:
         """What all handsets show, as events."""
@@ -132,7 +132,7 @@ class Live:
 
     async def gesture(self, request: Request) -> Response:
         """A person does something with a handset."""
-        receiver = wire.phone(request.path_params["phone"], "the phone number in the path")
+        receiver = wire.path_phone(request)
         gesture = await wire.read(request, Gesture, largest_bytes=FEEDBACK_BODY_BYTES)
         perform = farm_api.Perform(receiver, gesture)
         performed = await farm_api.ask(self._deps, perform, farm_api.Performed)

@@ -33,7 +33,7 @@ def _page(deps: Deps, name: str) -> Callable[[Request], Awaitable[HTMLResponse]]
 
 def _handset(deps: Deps) -> Callable[[Request], Awaitable[HTMLResponse]]:
     async def show(request: Request) -> HTMLResponse:
-        phone = wire.phone(request.path_params["phone"], "the phone number in the path")
+        phone = wire.path_phone(request)
         html = templates.get_template("handset.html").render(phone=phone, caller=CALLER)
         return HTMLResponse(html, headers=headers(deps.public_url))
 
