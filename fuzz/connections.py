@@ -1,7 +1,6 @@
 """A connection that goes nowhere: what a protocol writes is kept, so that a target can read it."""
 
 import asyncio
-from typing import Any
 
 
 class Wire(asyncio.Transport):
@@ -13,7 +12,7 @@ class Wire(asyncio.Transport):
         self.closing = False
         self._protocol: asyncio.BaseProtocol | None = None
 
-    def write(self, data: Any) -> None:  # noqa: ANN401 - any buffer
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self.closing:
             self.written += data
 

@@ -16,6 +16,9 @@ from tools.sources import ROOT
 ICON = ROOT / "src/callmark/surfaces/static/emulator/icon.svg"
 LOOK = ROOT / "tools/docs_site/look/callmark.css"
 
+Entry = str | list["Entry"] | dict[str, "Entry"]
+"""A part of the navigation."""
+
 _texts: dict[str, texts.Text] = {}
 """The text of each page of this build, by its path."""
 
@@ -29,19 +32,19 @@ def made_pages() -> dict[str, str]:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Fills in the navigation's `folder/*`."""
     there = {path.relative_to(config.docs_dir).as_posix() for path in Path(config.docs_dir).rglob("*.md")}
-    given = cast("list[Any]", config["nav"])
+    given = cast("Entry", config["nav"])
     config.nav = _expanded(given, sorted(there | set(made_pages())))
     return config
 
 
-def _expanded(entry: Any, paths: list[str]) -> Any:  # noqa: ANN401 - any part of the navigation
+def _expanded(entry: Entry, paths: list[str]) -> Entry:
     match entry:
         case list():
-            return [_expanded(one, paths) for one in entry]  # pyright: ignore[reportUnknownVariableType] - YAML
+            return [_expanded(one, paths) for one in entry]
         case dict():
-            return {title: _expanded(one, paths) for title, one in entry.items()}  # pyright: ignore[reportUnknownVariableType] - YAML
+            return {title: _expanded(one, paths) for title, one in entry.items()}
         case str() if entry.endswith("/*"):
-            return sorted((path for path in paths if fnmatch(path, entry)), key=_index_first)
+            return list[Entry](sorted((path for path in paths if fnmatch(path, entry)), key=_index_first))
         case _:
             return entry
 

@@ -8,7 +8,7 @@ import errno
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import IO, Any
 
 import click
 from click.exceptions import Exit
@@ -23,7 +23,7 @@ _SAYS_BY_1 = "callmark.says_by_1"
 class AnsweringCommand(click.Command):
     """A command whose exit status 1 is its answer (`audit verify`): what keeps it from answering ends it with 2."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+    def invoke(self, ctx: click.Context) -> object:
         """Runs it."""
         says_by_1(ctx)
         return super().invoke(ctx)
@@ -37,7 +37,7 @@ def says_by_1(context: click.Context) -> None:
 class _FailedCommand(click.ClickException):
     """Ends a command with a line, or without a word when nobody reads it."""
 
-    def show(self, file: Any = None) -> None:  # noqa: ANN401 - as click has it
+    def show(self, file: IO[Any] | None = None) -> None:
         """Says why."""
         if self.message:
             super().show(file)
@@ -52,9 +52,9 @@ class NoAnswer(_FailedCommand):
 class _StoppedCommand(_FailedCommand):
     """Ends a command at which someone said no."""
 
-    def show(self, file: Any = None) -> None:  # noqa: ANN401, ARG002 - as click has it
+    def show(self, file: IO[Any] | None = None) -> None:
         """Says so."""
-        click.echo(self.message, err=True)
+        click.echo(self.message, file, err=True)
 
 
 class _StoppedWithoutAnswer(_StoppedCommand):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from importlib import import_module
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from callmark.tables.cell_formats import as_shown
 from callmark.tables.model import TableError
@@ -70,10 +71,10 @@ def _inner(thing: object) -> dict[str, Any]:
     return vars(thing)
 
 
-def _whole(parse_cell: Callable[[Any], dict[str, Any]], formula: str) -> Callable[[Any], dict[str, Any]]:
+def _whole(parse_cell: Callable[[Element], dict[str, Any]], formula: str) -> Callable[[Element], dict[str, Any]]:
     """Reads a cell, a formula's without its result as `NO_VALUE`. Raises TableError for one whose text is not read."""
 
-    def parse(element: Any) -> dict[str, Any]:  # noqa: ANN401 - an element of XML, which has no types
+    def parse(element: Element) -> dict[str, Any]:
         cell = parse_cell(element)
         if cell["value"] is not None:
             return cell

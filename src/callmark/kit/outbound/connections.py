@@ -5,7 +5,7 @@ import contextlib
 import ssl
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import aiohappyeyeballs
 import structlog
@@ -115,7 +115,7 @@ class OutboundConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open: requests can be written to it."""
-        self._transport = transport  # type: ignore[assignment] - asyncio gives a stream protocol its Transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Gives the bytes to the reader of the present answer; closes the connection when none is expected."""

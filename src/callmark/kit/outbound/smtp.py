@@ -62,7 +62,7 @@ class Refused(Struct, frozen=True):
 class _Policy(EmailPolicy):
     """Takes a subject as it is. The library would decode what looks encoded in it, line breaks included."""
 
-    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:  # noqa: ANN401 - the library's signature
+    def header_store_parse(self, name: str, value: object) -> tuple[str, Any]:
         """What is kept of a header that is set."""
         return (name, value) if name == "Subject" else super().header_store_parse(name, value)
 
