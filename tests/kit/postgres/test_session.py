@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import LiteralString
+from typing import Any
 
 import pytest
 from tests.support.engines import Engines
@@ -13,7 +13,7 @@ from tests.support.pooler import pooled
 from callmark.kit.errors import EngineRefuses
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database, Tx, connect, own_names
-from callmark.kit.postgres.session import begin_pooled
+from callmark.kit.postgres.session import POOLED, begin
 
 _STATEMENT = "SELECT name FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1"
 LOOKS = "client_connection_check_interval"
@@ -104,7 +104,7 @@ async def test_a_connection_that_the_server_never_begins_is_cut_when_its_caller_
     class Silent:
         is_asked, is_cut = asyncio.Event(), False
 
-        async def execute(self, _: LiteralString, /) -> str:
+        async def execute(self, *_: object, **_options: object) -> str:
             self.is_asked.set()
             await asyncio.Event().wait()
             return ""
@@ -112,8 +112,8 @@ async def test_a_connection_that_the_server_never_begins_is_cut_when_its_caller_
         def terminate(self) -> None:
             self.is_cut = True
 
-    made = Silent()
-    begun = asyncio.create_task(begin_pooled(made))
+    made: Any = Silent()
+    begun = asyncio.create_task(begin(made, POOLED))
     await made.is_asked.wait()
     begun.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -19,7 +19,7 @@ from callmark.kit.postgres.database import (
 from callmark.kit.postgres.faults import name_when_lost
 from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.primary import LOST, Primary
-from callmark.kit.postgres.session import KEPT, server_settings
+from callmark.kit.postgres.session import KEPT, begin, server_settings
 from callmark.kit.tasks import ends_within
 
 TRUSTED_S = 300.0
@@ -129,11 +129,7 @@ class KeptConnections:
             server_settings=self._settings,
         )
         made.places = self._places
-        try:
-            await made.execute(KEPT, timeout=self._connected_within_s)
-        except BaseException:
-            made.terminate()
-            raise
+        await begin(made, KEPT, self._connected_within_s)
         return made
 
 

@@ -18,7 +18,7 @@ from callmark.kit.postgres.faults import momentary, named_when_lost
 from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.places import Places
 from callmark.kit.postgres.primary import LOST, Primary
-from callmark.kit.postgres.session import READ_COMMITTED, begin_pooled, server_settings
+from callmark.kit.postgres.session import POOLED, READ_COMMITTED, begin, server_settings
 from callmark.kit.tasks import ends_within
 from callmark.kit.telemetry.metrics import histogram
 
@@ -216,7 +216,7 @@ class Database:
         async def connect(dsn: str | None = None, **options: Any) -> PostgresConnection:
             made = await primary.connect(dsn, **options)
             made.places = places
-            await begin_pooled(made)
+            await begin(made, POOLED)
             return made
 
         with named_when_lost():

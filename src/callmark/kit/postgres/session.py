@@ -4,7 +4,9 @@ Two things are sent with the start of a connection, the others right after it: P
 refuses it or, where it is set up to ignore them, leaves them out.
 """
 
-from typing import LiteralString, Protocol
+from typing import LiteralString
+
+from callmark.kit.postgres.known_types import PostgresConnection
 
 _NOTICES_OUR_END: LiteralString = (
     "SELECT set_config('client_connection_check_interval', '500ms', false)"
@@ -37,29 +39,19 @@ AT_LENGTH: LiteralString = (
 """In a transaction that takes as long as it takes, also beside what its role or database has as a limit."""
 
 
-class _Connection(Protocol):
-    async def execute(self, query: LiteralString, /) -> str:
-        """Runs statements without arguments in one round trip."""
-        ...
-
-    def terminate(self) -> None:
-        """Cuts it, without a word to the server."""
-        ...
-
-
 def server_settings(name: str) -> dict[str, str]:
     """What is sent with the start; `name` is how PostgreSQL's activity list calls the process."""
     return {"application_name": name, "timezone": "UTC"}
 
 
-async def begin_pooled(connection: _Connection) -> None:
-    """What is set on a connection of the pool before its first use.
+async def begin(connection: PostgresConnection, settings: LiteralString, within_s: float | None = None) -> None:
+    """Sets `POOLED` or `KEPT` on a connection before its first use.
 
     Where that fails it is cut: the pool would say goodbye to a server that may be silent, for longer than its caller
     waits.
     """
     try:
-        await connection.execute(POOLED)
+        await connection.execute(settings, timeout=within_s)
     except BaseException:
         connection.terminate()
         raise
