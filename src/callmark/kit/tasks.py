@@ -58,13 +58,14 @@ async def ends_within(work: Coroutine[Any, Any, object], within_s: float) -> boo
     return is_over
 
 
-def _failure(task: "asyncio.Task[Any]") -> BaseException | None:
+def failure_of(task: "asyncio.Task[Any]") -> BaseException | None:
+    """What it raised. A callback for tasks that perhaps nobody awaits: asyncio logs a failure that nobody asked for."""
     return task.exception() if task.done() and not task.cancelled() else None
 
 
 def _log_failure(event: str, task: "asyncio.Task[Any]") -> None:
     """What nobody awaits is logged here: asyncio tells of it only when the task is collected."""
-    error = _failure(task)
+    error = failure_of(task)
     if isinstance(error, Unavailable):
         log.warning(event, error=error.reason)
     elif error:
@@ -124,7 +125,7 @@ async def beside(work: Coroutine[Any, Any, _T]) -> _T:
     task = asyncio.create_task(work)
     _left.add(task)
     task.add_done_callback(_left.discard)
-    task.add_done_callback(_failure)
+    task.add_done_callback(failure_of)
     await asyncio.wait({task})
     return task.result()
 
@@ -142,7 +143,7 @@ async def run_all(*works: Coroutine[Any, Any, None], again_after_s: float = AGAI
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
-        failed = [task for task in tasks if _failure(task)]
+        failed = [task for task in tasks if failure_of(task)]
         await end(tasks, again_after_s=again_after_s)
     for task in failed[1:]:
         _log_failure("task_failed", task)

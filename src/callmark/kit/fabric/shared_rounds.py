@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from callmark.kit.tasks import failure_of
+
 
 class SharedRounds:
     """Runs `make` for its callers, one run at a time. A call during a run waits for the run after it.
@@ -19,16 +21,10 @@ class SharedRounds:
         """Returns when a run that began after this call has ended. Raises what `make` raised."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._run())
-            self._next.add_done_callback(_take_note)
+            self._next.add_done_callback(failure_of)  # perhaps nobody waits for it by then
         await asyncio.shield(self._next)  # one who gives up leaves the others their run
 
     async def _run(self) -> None:
         async with self._now:
             self._next = None
             await self._make()
-
-
-def _take_note(run: "asyncio.Task[None]") -> None:
-    """Nobody may be waiting for it by now; its failure is no news then."""
-    if not run.cancelled():
-        run.exception()

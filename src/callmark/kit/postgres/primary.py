@@ -20,6 +20,7 @@ from callmark.kit.errors import said
 from callmark.kit.postgres.dsn import Host, PostgresDsn
 from callmark.kit.postgres.known_types import PostgresConnection
 from callmark.kit.postgres.places import Places
+from callmark.kit.tasks import failure_of
 
 log = structlog.get_logger(__name__)
 
@@ -183,7 +184,7 @@ class Primary:
         if self._looking is None or self._looking.done():
             self._looked_at = asyncio.get_running_loop().time()
             self._looking = asyncio.create_task(self._look(hosts))
-            self._looking.add_done_callback(_retrieve)  # those who wait for it may be cancelled before its end
+            self._looking.add_done_callback(failure_of)  # those who wait for it may be cancelled before its end
         return self._looking
 
     async def _look(self, hosts: Sequence[Host]) -> Host:
@@ -309,11 +310,6 @@ def _without_hosts(dsn: str) -> str:
     return str(PostgresDsn.parse(dsn)._replace(hosts=""))
 
 
-def _retrieve(look: "asyncio.Task[Host]") -> None:
-    if not look.cancelled():
-        look.exception()
-
-
 def _noticed(look: "asyncio.Task[Host]") -> None:
-    if not look.cancelled() and (exc := look.exception()):
+    if exc := failure_of(look):
         log.warning("postgresql_no_primary", error=said(exc))
