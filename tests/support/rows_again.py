@@ -10,7 +10,7 @@ from typing import Generic, LiteralString, TypeVar
 
 import msgspec
 from msgspec import Struct
-from tests.support.databases import TABLES
+from tests.support.table_rows import tables_of
 
 from callmark.domain.ids import AccountId
 from callmark.kit.ids import new_id
@@ -60,7 +60,7 @@ class RowsAgain(Struct, Generic[_Made], frozen=True):
 
 async def rows_of(tx: Tx, account_id: AccountId, made: _Made, now: datetime, logo: str = "") -> RowsAgain[_Made]:
     """What an account has by now, whose use cases were carried out `now`, with the logo of that hash."""
-    tables = [own_names(row["relname"]) for row in await tx.fetch(TABLES)]
+    tables = [own_names(name) for name in await tables_of(tx)]  # whose partitions another database may not have
     asked = " UNION ALL ".join(
         f"SELECT '{table}' AS of, json_agg(t)::text AS rows FROM \"{table}\" t"
         f" WHERE t::text ~ ${2 if table == 'logo' else 1} HAVING count(*) > 0"
