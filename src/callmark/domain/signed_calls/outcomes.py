@@ -20,9 +20,9 @@ from callmark.kit.phone import PhoneNumber
 LONGEST_CALL = timedelta(days=1)
 LATEST_REPORT = timedelta(days=1)
 _WHOLE_SECONDS = timedelta(seconds=2)
-"""By so much less than `seconds_ago` the report may have waited: clients count the seconds that a clock shows.
+"""How much `seconds_ago` may be too high, because clients count whole seconds.
 
-And by so much the clock of the host that signed may be ahead of ours.
+The clock of the host that signed may be ahead of ours by as much.
 """
 _CALL_IDS = UUID("5f6c5b0e-9f0b-4a53-8d0e-6b1f0a7f2c1d")
 """The namespace in which a caller's call ids of SIP are ids of calls.
