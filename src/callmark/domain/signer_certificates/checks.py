@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from callmark.domain.signer_certificates import queries, roots
-from callmark.domain.signer_certificates.astray import Astray, why_astray
+from callmark.domain.signer_certificates.chain_problems import ChainProblem, chain_problem
 from callmark.kit.checks import CheckResult
 from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Settings
@@ -38,10 +38,10 @@ async def check_signing(tx: Tx, settings: Settings, public_url: str, now: dateti
         return CheckResult(name, ok=False, detail=f"certificates cannot be got from {public_url}", advice=advice)
     told = ", ".join(f"{kind} until {until:%Y-%m-%d}" for kind, until in sorted(first.items()))
     advice = [_WHEN_LATE[kind] for kind, until in sorted(first.items()) if until - now < _WARNED_BEFORE[kind]]
-    astray = await _astray(tx, now)
-    if astray:
-        told += f"; with the roots that are trusted here these do not count: {_some([why for why, _ in astray])}"
-        advice += dict.fromkeys(f"{helps}." for _, helps in astray)
+    problems = await _problems(tx, now)
+    if problems:
+        told += f"; with the roots that are trusted here these do not count: {_some([why for why, _ in problems])}"
+        advice += dict.fromkeys(f"{helps}." for _, helps in problems)
     return CheckResult(name, ok=not advice, detail=f"certificates: {told}", advice=" ".join(advice))
 
 
@@ -62,12 +62,12 @@ async def check_roots(tx: Tx, now: datetime) -> CheckResult:
     return CheckResult("trusted roots", ok=not advice, detail="; ".join(told), advice=advice)
 
 
-async def _astray(tx: Tx, now: datetime) -> list[Astray]:
+async def _problems(tx: Tx, now: datetime) -> list[ChainProblem]:
     """Imported certificates in use that do not count for those who trust our roots; not those whose time is over."""
     trusted = [root.certificate for root in await queries.select_roots(tx)]
     in_use = [one for one in await queries.select_imported_in_use(tx) if one.not_after >= now]
-    found = [(one.serial, why_astray(read_chain(one.chain.encode()), trusted, now)) for one in in_use]
-    return [Astray(f"{serial} ({astray.why})", astray.advice) for serial, astray in found if astray]
+    found = [(one.serial, chain_problem(read_chain(one.chain.encode()), trusted, now)) for one in in_use]
+    return [ChainProblem(f"{serial} ({problem.why})", problem.advice) for serial, problem in found if problem]
 
 
 def _some(names: Sequence[str]) -> str:

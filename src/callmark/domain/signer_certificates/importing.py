@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
-from callmark.domain.signer_certificates.astray import why_astray
+from callmark.domain.signer_certificates.chain_problems import chain_problem
 from callmark.domain.signer_certificates.model import SERIAL, StoredCertificate
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.passport.authority import TnAuthList
@@ -47,8 +47,8 @@ def read_import(pem: bytes, key_pem: bytes, roots: Sequence[x509.Certificate], n
     if key.public_key() != chain[0].public_key():
         raise InvalidInput("the key is not the one of this certificate", field="key")
     served = [chain[0], *(one for one in chain[1:] if one.issuer != one.subject)]
-    if astray := why_astray(served, roots, now, chain):
-        raise _bad(f"{astray.why}. {astray.advice}")
+    if problem := chain_problem(served, roots, now, chain):
+        raise _bad(f"{problem.why}. {problem.advice}")
     return ReadImport(served, key, min(ends, check_chain(served, roots, now=now).valid_until))
 
 

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from callmark.domain.signer_certificates.astray import why_astray
+from callmark.domain.signer_certificates.chain_problems import chain_problem
 from callmark.passport import TnAuthList, issue, make_issuer, make_key
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -71,11 +71,11 @@ def test_what_does_not_count_is_named_with_what_helps(
     given: list[x509.Certificate], trusted: list[x509.Certificate], why: str, advice: str
 ) -> None:
     served = [one for one in given if one.issuer != one.subject]
-    found = why_astray(served, trusted, NOW, given)
+    found = chain_problem(served, trusted, NOW, given)
     assert found
     assert why in found.why
     assert found.advice.startswith(advice)
 
 
 def test_a_renewed_root_beside_one_that_ended_counts() -> None:
-    assert why_astray([LEAF_BELOW, between()], [root(days=40), root()], NOW) is None
+    assert chain_problem([LEAF_BELOW, between()], [root(days=40), root()], NOW) is None
