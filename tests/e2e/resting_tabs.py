@@ -113,7 +113,7 @@ def devtools(page: Page) -> Generator[Any]:
 
 
 def _hear_late(page: Page) -> None:
-    session = BrowserContext.new_cdp_session(page.context, page)  # stays: what it asks for would end with it
+    session: Any = BrowserContext.new_cdp_session(page.context, page)  # stays: what it asks for would end with it
     session.send("Network.enable")
     late = {"offline": False, "latency": _LATENCY_MS, "downloadThroughput": -1, "uploadThroughput": -1}
     session.send("Network.emulateNetworkConditions", late)
