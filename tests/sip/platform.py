@@ -41,7 +41,6 @@ from callmark.passport import (
 CALLER, CALLEE = "12025551000", "12025550111"
 NAME, REASON = "Acme Deliveries", "Your parcel arrives today"
 ICON, PNG = "https://brand.example/acme-64x64.png", b"the bytes of that PNG"
-FOREIGN_LOGO = b"another picture"
 _GOOD, _FAILED = "TN-Validation-Passed", "TN-Validation-Failed"
 
 

@@ -1,4 +1,7 @@
-"""`POST /stir/v1/verification`: what counts, each attack that does not, and that a token counts once."""
+"""`POST /stir/v1/verification`: what counts, what does not with each code, and that a token counts once.
+
+What is wrong inside a token is in `tests/passport`.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,9 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from msgspec import structs
 from tests.support.factories import phone
 from tests.support.fake_clock import FakeClock
@@ -26,14 +27,13 @@ from callmark.kit.clock import SystemClock
 from callmark.passport import (
     Attestation,
     Kind,
-    Party,
     Reason,
     RichCallData,
     make_key,
     read_call_info,
     read_identity,
 )
-from callmark.passport.encoding import signed_form, to_base64url
+from callmark.passport.encoding import to_base64url
 from callmark.passport.tokens import sign_token
 
 ORIGID = "123e4567-e89b-12d3-a456-426655440000"
@@ -140,50 +140,12 @@ async def test_a_token_about_another_call_does_not_count(there: Network) -> None
     assert await refused(there, header, receiver, phone()) == (438, "the token is about another caller")
 
 
-async def test_a_token_of_another_key_does_not_count(there: Network) -> None:
-    receiver, signer = phone(), await own_signer(there)
-    forged = replace(signer, key=make_key()).sign(claims(there, receiver, rcd=RichCallData("Evil")), Kind.RCD)
-    assert await refused(there, forged, receiver) == (438, "the signature does not match")
-
-
-async def test_a_token_of_another_minute_does_not_count(there: Network) -> None:
-    receiver, signer = phone(), await own_signer(there)
-    for seconds in (-61, 120, -3600):
-        old = claims(there, receiver, reason="x")
-        header = signer.sign(replace(old, issued_at=old.issued_at + seconds), Kind.RCD)
-        assert (await refused(there, header, receiver))[0] == 403, seconds
-
-
 async def test_a_root_that_is_no_longer_trusted_does_not_count(there: Network) -> None:
     receiver = phone()
     header = (await there.sign(receiver))["identity"]
     (root,) = await roots.list_roots(there.deps)
     await roots.remove_root(there.deps, root.id, by=SYSTEM)
     assert await refused(there, header, receiver) == (437, "the certificate does not lead to a trusted root")
-
-
-async def test_a_number_outside_the_certificate_does_not_count(there: Network) -> None:
-    receiver, other, signer = phone(), phone(), await own_signer(there)
-    header = signer.sign(claims(there, receiver, orig=Party.of(other), rcd=RichCallData("Acme")), Kind.RCD)
-    assert await refused(there, header, receiver, other) == (437, "the certificate is not for the caller's number")
-
-
-async def test_a_header_that_was_tampered_with_does_not_count(there: Network) -> None:
-    receiver = phone()
-    header = (await there.sign(receiver))["identity"]
-    token, _, parameters = header.partition(";")
-    spoilt = {
-        f"..{token.split('.')[2]};{parameters}": "the token has the compact form; the full form is needed",
-        header.replace("ES256", "none"): "the parameter alg is not ES256",
-        header.replace("info=<https://calls.example", "info=<https://evil.example"): (
-            "the parameter info is not the x5u of the token"
-        ),
-        "x" * 60_000: "the header is too long",
-        "\r\nVia: evil": "the parameters of the header cannot be read",
-    }
-    for changed, why in spoilt.items():
-        assert await refused(there, changed, receiver) == (438, why)
-    assert (await refused(there, header[:200], receiver))[0] == 438
 
 
 async def test_a_third_party_alone_vouches_for_nobody(there: Network) -> None:
@@ -194,29 +156,14 @@ async def test_a_third_party_alone_vouches_for_nobody(there: Network) -> None:
     assert "displayName" not in told
 
 
-async def test_a_token_of_an_unknown_kind_or_wrong_claims_does_not_count(there: Network) -> None:
+async def test_a_token_with_an_address_of_plain_http_does_not_count(there: Network) -> None:
     receiver, signer = phone(), await own_signer(there)
-    header = signer.sign(claims(there, receiver, rcd=RichCallData("Acme")), Kind.RCD)
-    assert (await refused(there, header.replace('ppt="rcd"', 'ppt="div"'), receiver))[0] == 438
     assert isinstance(signer.key, ec.EllipticCurvePrivateKey)
     token = sign_token(claims(there, receiver, reason="x"), Kind.RCD, "http://calls.example/x.pem", signer.key)
     assert await refused(there, f'{token};info=<http://calls.example/x.pem>;ppt="rcd"', receiver) == (
         438,
         "x5u is not an https address",
     )
-
-
-async def test_a_claim_that_no_answer_can_hold_does_not_count(there: Network) -> None:
-    receiver, signer = phone(), await own_signer(there)
-    values = claims(there, receiver, rcd=RichCallData("Acme", others={"note": ""})).as_json()
-    text = signed_form(values).replace(b'"note":""', b'"note":"\\ud800"')
-    header = to_base64url(signed_form({"alg": "ES256", "ppt": "rcd", "typ": "passport", "x5u": signer.x5u}))
-    signed = f"{header}.{to_base64url(text)}"
-    numbers = decode_dss_signature(signer.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
-    token = f"{signed}.{to_base64url(b''.join(one.to_bytes(32) for one in numbers))}"
-    code, said = await refused(there, f'{token};info=<{signer.x5u}>;ppt="rcd"', receiver)
-    assert code == Reason.INVALID_IDENTITY.code
-    assert "not JSON that counts" in said
 
 
 async def test_a_call_that_was_on_its_way_when_its_certificate_was_retired_counts(there: Network) -> None:
