@@ -145,7 +145,7 @@ class Stored(Struct, frozen=True):
     def wanted(self) -> WantedPush:
         return WantedPush(
             *(self.caller, self.receiver, self.cast.label.id, "Acme", None, self.now, self.ends_at),
-            *(RecordId(new_id()), BatchId(new_id())),
+            *(RecordId(new_id()), BatchId(new_id()), self.now),
         )
 
     def record(self) -> NewRecord:

@@ -1,6 +1,6 @@
 """How far this machine's clock is from the database's: known before anything is done by it, and when it jumps."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -8,7 +8,7 @@ from tests.support.fake_clock import FakeClock
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
-from callmark.kit.clock_watch import TRUSTED_WITHIN, ClockWatch, trouble_of
+from callmark.kit.clock_watch import TRUSTED_WITHIN, ClockWatch, OneOrder, trouble_of
 from callmark.kit.health import Health, readyz
 from callmark.kit.heartbeats import LiveProcess
 
@@ -71,3 +71,44 @@ async def test_readiness_of_the_worker_alone_depends_on_the_clock(deps: Deps) ->
     health.clock_ahead = lambda: timedelta(hours=1)
     stand = {role: (await readyz(deps.db, deps.fabric, health, role=role))[0] for role in ("api", "worker")}
     assert stand == {"api": 200, "worker": 503}
+
+
+def test_clocks_that_agree_are_not_corrected_by_what_a_slow_answer_makes_of_them() -> None:
+    since_boot, real = 0.0, FakeClock()
+    watch = ClockWatch(real, lambda: since_boot)
+    began, theirs = watch.begin(), real.now()  # it answers at once, and is heard late
+    real.advance(timedelta(seconds=4))
+    since_boot += 4
+    watch.heard(theirs, began)
+    assert watch.ahead() == timedelta(seconds=2)
+    assert not watch.correction()
+
+
+@pytest.mark.parametrize("off", [3, -3, 7200, -7200])
+def test_instants_of_machines_whose_clocks_differ_are_in_one_order(off: int) -> None:
+    since_boot, right = 0.0, FakeClock()
+    wrong = FakeClock(right.now() + timedelta(seconds=off))
+    watch = ClockWatch(wrong, lambda: since_boot)
+    there, here = OneOrder(watch.correction), OneOrder()
+    watch.heard(right.now(), watch.begin())
+    given = list[datetime]()
+    for _ in range(3):
+        given += [there.at(wrong.now()), here.at(right.now())]
+        for clock in (right, wrong):
+            clock.advance(timedelta(seconds=0.2))
+        since_boot += 0.2
+    assert given == sorted(given)
+    wrong.advance(-timedelta(seconds=off))  # it is set right, before the database is asked again
+    assert there.at(wrong.now()) == right.now()
+
+
+def test_a_correction_changes_no_order_within_a_process_and_holds_its_clock_for_a_minute_at_most() -> None:
+    real, ahead = FakeClock(), 0.0
+    order = OneOrder(lambda: ahead)
+    first = order.at(real.now())
+    ahead = 3.0
+    assert [order.at(real.now()) - first for _ in range(2)] == [timedelta(microseconds=n) for n in (1, 2)]
+    real.advance(timedelta(seconds=5))
+    assert order.at(real.now()) - first == timedelta(seconds=2)
+    ahead = 120.0
+    assert order.at(real.now()) - first == timedelta(seconds=5, minutes=-2)

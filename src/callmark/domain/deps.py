@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from callmark.domain.work_names import WorkName
 from callmark.kit.clock import Clock, ProductClock
+from callmark.kit.clock_watch import OneOrder
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.health import Health
 from callmark.kit.postgres.database import Database, Transaction
@@ -41,6 +42,14 @@ class Deps(Struct, frozen=True):
 
     ahead: RowsAhead = field(default_factory=RowsAhead)
     """What this process has accepted of days that may not be made yet."""
+
+    order: OneOrder = field(default_factory=OneOrder)
+    """In which all processes accept records, whatever their machines' clocks say."""
+
+    def accepted_now(self) -> datetime:
+        """The instant of something that is accepted now, where the newest counts; a moved clock's is as it is."""
+        now = self.clock.now()
+        return now if self.is_clock_moved else self.order.at(now)
 
     def database_now(self) -> datetime:
         """The present by the database's clock: one for all processes, whatever their machines' clocks say."""

@@ -1,8 +1,8 @@
 """The clocks: the product's, which the emulator may move, and the real one.
 
 The product clock rules windows, lifetimes, limits, schedules and every stored `…_at` of the domain. The real clock
-rules socket time-outs, durations, logs and ids; leases, heartbeats and the windows of request limits run by the
-database's (`kit.clock_watch`).
+rules socket time-outs, durations, logs and ids; leases, heartbeats, the windows of request limits and which record of a
+pair is the newest run by the database's (`kit.clock_watch`).
 """
 
 import asyncio

@@ -7,7 +7,7 @@ sets. So a machine's clock that jumps is noticed by the next look, not by the ne
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -21,6 +21,13 @@ TRUSTED_WITHIN = timedelta(minutes=5)
 
 AHEAD_WITHIN = timedelta(minutes=1)
 """What counting jobs and the limit of tokens take to be of a clock that was wrong is further ahead."""
+
+CORRECTED_FROM_S = 0.1
+"""A clock that is further from the database's, whatever a measurement may be wrong by, is corrected."""
+
+HELD_WITHIN = timedelta(minutes=1)
+"""Instants of one process stay in order when a correction sets them back by less."""
+_INSTANT = timedelta(microseconds=1)
 
 RENEWED_WITHIN_S = 15.0
 """How long after the database's clock was set back every worker that lives has heard of it and renewed its leases."""
@@ -36,6 +43,7 @@ class ClockWatch:
         self._real = real
         self._since_boot = since_boot
         self._heard: tuple[datetime, float] | None = None
+        self._theirs_at_boot = self._unsure_s = self._correction = 0.0
         self._set_back_at: float | None = None
         self._trouble = ""
 
@@ -45,7 +53,9 @@ class ClockWatch:
 
     def heard(self, theirs: datetime, began: float) -> None:
         """The database's clock was at `theirs`, in the middle between question and answer."""
-        at = (began + self._since_boot()) / 2
+        ended = self._since_boot()
+        at, self._unsure_s = (began + ended) / 2, (ended - began) / 2
+        self._theirs_at_boot = theirs.timestamp() - at
         if self._heard and self._heard[0] + timedelta(seconds=at - self._heard[1]) > theirs + TRUSTED_WITHIN:
             self._set_back_at = at
         self._heard = theirs, at
@@ -62,9 +72,41 @@ class ClockWatch:
         theirs, at = self._heard
         return self._real.now() - theirs - timedelta(seconds=self._since_boot() - at)
 
+    def correction(self) -> float:
+        """Seconds to take off our clock, so that its instants are in one order with those of other machines.
+
+        It changes in steps, and is nothing while the clocks agree: processes of one machine, whose order is exact, are
+        not moved apart by what they measure.
+        """
+        began = self._since_boot()
+        off = self._real.now().timestamp() - self._theirs_at_boot - began if self._heard else 0.0
+        most = CORRECTED_FROM_S + self._unsure_s + self._since_boot() - began
+        if abs(off) <= most:
+            self._correction = 0.0
+        elif abs(off - self._correction) > most:
+            self._correction = off
+        return self._correction
+
     def is_set_back(self) -> bool:
         """Whether the database's clock was just set back: leases that are held look as if they were longer than any."""
         return self._set_back_at is not None and self._since_boot() - self._set_back_at < RENEWED_WITHIN_S
+
+
+class OneOrder:
+    """Gives instants of things whose order counts, such as records of a pair, whichever process accepts them."""
+
+    def __init__(self, correction: Callable[[], float] = lambda: 0.0) -> None:
+        self._correction = correction
+        self._last = datetime.min.replace(tzinfo=UTC)
+
+    def at(self, now: datetime) -> datetime:
+        """The instant of `now`, corrected; later than the one given before, unless the clock was set back by a lot."""
+        if seconds := self._correction():
+            now -= timedelta(seconds=seconds)
+        if now <= self._last and self._last - now < HELD_WITHIN:
+            now = self._last + _INSTANT
+        self._last = now
+        return now
 
 
 def past(length: timedelta, now: datetime) -> tuple[datetime, datetime]:

@@ -12,6 +12,7 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
+from callmark.kit.clock_watch import OneOrder
 from callmark.kit.errors import SetupError
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.fabric.servers import NatsAccess
@@ -72,7 +73,8 @@ async def open_deps(
         health = health or Health()
         health.process_id = live.id
         health.clock_ahead, health.is_set_back = live.clock_watch.ahead, live.clock_watch.is_set_back
-        yield Deps(keyed, db, fabric, StatementBatcher(gathered), clock, real, public_url(settings), health)
+        gather, order = StatementBatcher(gathered), OneOrder(live.clock_watch.correction)
+        yield Deps(keyed, db, fabric, gather, clock, real, public_url(settings), health, order=order)
 
 
 async def _open_connections(

@@ -35,7 +35,7 @@ LABELS = [
 ]
 KNOWN = KnownLabels({str(one.id): one for one in LABELS}, LABELS[1], frozenset({PhoneNumber("918040009999")}))
 NO_DEFAULT = KNOWN._replace(default=None)
-HEAD = BatchHead(BatchId(UUID(int=4)), ACCOUNT, NOW)
+HEAD = BatchHead(BatchId(UUID(int=4)), ACCOUNT, NOW, NOW)
 
 _ODD = [None, "", 1, True, 1.0, ["a"], {"a": 1}]
 """Values of types that no field has; 1, True and 1.0 are equal."""

@@ -22,16 +22,19 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditEntry, AuditFilter
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import queries, service
+from callmark.domain.personalisation import admitted_push, queries, service
 from callmark.domain.personalisation.batches import service as batches
-from callmark.domain.personalisation.model import Outcome, Settlement
+from callmark.domain.personalisation.model import Outcome, RingingPair, Settlement
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
+from callmark.kit.clock import ProductClock
+from callmark.kit.clock_watch import ClockWatch, OneOrder
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Database
 from callmark.kit.postgres.statement_batcher import StatementBatcher
-from callmark.record_rules.fields import Fault, Field
+from callmark.record_rules.fields import Fault, Field, NewRecord
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.1")
 KEY = Actor(ActorKind.API_KEY, "alice@acme.example", key_name="CRM")
@@ -228,3 +231,39 @@ async def test_a_batch_that_is_done_shows_no_record_without_an_outcome(deps: Dep
     page = await batches.read_page(replace(deps, db=db), cast.account.id, batch.id, after=-1, limit=1)
     assert (page.is_done, page.records[0].outcome) != (True, Outcome.PENDING)
     assert await batches.is_done(deps, cast.account.id, batch.id)
+
+
+Way = Callable[[Deps, Cast, NewRecord], Awaitable[object]]
+
+
+async def _push(deps: Deps, cast: Cast, record: NewRecord) -> object:
+    return await service.push_now(deps, cast.account.id, V2, record)
+
+
+async def _push_admitted(deps: Deps, cast: Cast, record: NewRecord) -> object:
+    read = admitted_push.read_push(deps, V2, record)
+    assert read
+    return await admitted_push.admit(deps, cast.token, str(cast.account.id), read)
+
+
+async def _submit(deps: Deps, cast: Cast, record: NewRecord) -> object:
+    return await submit_batch(deps, cast.account.id, V2, [Sent(record, lambda: b"{}")])
+
+
+@pytest.mark.parametrize("way", [_push, _push_admitted, _submit])
+async def test_the_record_accepted_last_shows_although_the_host_of_the_one_before_was_ahead(
+    deps: Deps, clock: FakeClock, way: Way
+) -> None:
+    here = replace(deps, clock=ProductClock(clock))
+    cast, number, ahead = await make_cast(here), phone(), FakeClock(clock.now() + timedelta(seconds=3))
+    watch = ClockWatch(ahead, lambda: 0.0)
+    watch.heard(clock.now(), watch.begin())
+    there = replace(deps, clock=ProductClock(ahead), order=OneOrder(watch.correction))
+    await way(there, cast, new_record(here, cast, receiver=number, call_reason="Old reason"))
+    clock.advance(timedelta(seconds=0.2))
+    await way(here, cast, new_record(here, cast, receiver=number, call_reason="New reason"))
+    pair = RingingPair(number, PhoneNumber("918040001234"), ahead.now())
+    async with deps.db.connection() as tx:
+        (shows,) = await service.newest_open_each(tx, [pair])
+    assert shows
+    assert shows.call_reason == "New reason"

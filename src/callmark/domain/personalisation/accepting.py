@@ -71,7 +71,7 @@ async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitte
 
 
 def _submission(deps: Deps, account_id: AccountId, rules: Rules, submitted: Submitted) -> _Submission:
-    head = BatchHead(BatchId(new_id()), account_id, deps.clock.now())
+    head = BatchHead(BatchId(new_id()), account_id, deps.accepted_now(), deps.clock.now())
     logs.bind(batch=str(head.batch_id))
     return _Submission(head, rules, submitted, deps.settings.foreign_callers == "allow", tracing.current())
 
@@ -92,7 +92,7 @@ async def _write(tx: Tx, submissions: Sequence[_Submission]) -> list[_Written]:
         count = len(submitted.records)
         batch = Batch(head.batch_id, head.account_id, head.accepted_at, count, rows.ends_from, rows.ends_to)
         written.append(_Written(batch, rows.good))
-        new.append(queries.NewBatch(batch, head.accepted_at if rows.good else None, traceparent, rows.rows))
+        new.append(queries.NewBatch(batch, head.now if rows.good else None, traceparent, rows.rows))
     await queries.insert_batches(tx, new)
     return written
 

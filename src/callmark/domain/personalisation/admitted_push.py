@@ -49,6 +49,7 @@ class ReadPush(NamedTuple):
     good: GoodRecord
     label_id: UUID
     now: datetime
+    accepted_at: datetime
 
 
 class AdmittedPush(NamedTuple):
@@ -71,7 +72,7 @@ def read_push(deps: Deps, rules: Rules, record: NewRecord) -> ReadPush | None:
         good = validate(record, rules, KnownLabels({str(text): _ANY_LABEL}, None), to_ms(now))
     except Faulty:
         return None
-    return ReadPush(good, label_id, now)
+    return ReadPush(good, label_id, now, deps.accepted_now())
 
 
 async def admit(deps: Deps, token: str, account: str, push: ReadPush) -> tuple[Admission, AdmittedPush]:
@@ -90,6 +91,7 @@ async def admit(deps: Deps, token: str, account: str, push: ReadPush) -> tuple[A
         ends_at=good.ends_at,
         id=key.id,
         batch_id=batch_id,
+        accepted_at=push.accepted_at,
     )
     alike = queries.AlikePushes(TAKEN_OVER_AFTER, deps.settings.foreign_callers == "allow")
     (row,) = await deps.gather(queries.admit_and_write, [(asked, wanted, alike)])
@@ -111,7 +113,7 @@ async def carry_out(deps: Deps, admitted: AdmittedPush) -> PushResult:
         logo_sha256=row["logo_sha256"],
         call_reason=good.call_reason,
         starts_at=good.starts_at,
-        accepted_at=admitted.read.now,
+        accepted_at=admitted.read.accepted_at,
         position=0,
     )
     make = (row["os"], row["app_version"]) if row["os"] else None

@@ -23,6 +23,7 @@ class WantedPush(NamedTuple):
     ends_at: datetime
     id: RecordId
     batch_id: BatchId
+    accepted_at: datetime
 
 
 class AlikePushes(NamedTuple):
@@ -35,13 +36,13 @@ class AlikePushes(NamedTuple):
 _ADMIT_AND_WRITE = f"""
 WITH {ADMITTED_ALIKE}, found AS MATERIALIZED (
   SELECT a.*, n.caller, n.receiver, n.label_id, n.label_name AS wanted_name, n.call_reason, n.starts_at, n.ends_at,
-    n.id, n.batch_id, n.at, l.name AS label_name, l.logo_sha256, h.account_id IS NOT NULL AS is_foreign,
+    n.id, n.batch_id, n.at, n.accepted_at, l.name AS label_name, l.logo_sha256, h.account_id IS NOT NULL AS is_foreign,
     CASE WHEN o.id IS NOT NULL THEN r.os END AS os, r.app_version, p.stream,
     a.granted AND l.id IS NOT NULL AND h.account_id IS NULL AS is_written
   FROM admitted a
   JOIN unnest($3::timestamptz[], $12::text[], $13::text[], $14::uuid[], $15::text[], $16::text[], $17::timestamptz[],
-    $18::timestamptz[], $19::uuid[], $20::uuid[]) WITH ORDINALITY
-    AS n (at, caller, receiver, label_id, label_name, call_reason, starts_at, ends_at, id, batch_id, number)
+    $18::timestamptz[], $19::uuid[], $20::uuid[], $21::timestamptz[]) WITH ORDINALITY AS n (at, caller, receiver,
+    label_id, label_name, call_reason, starts_at, ends_at, id, batch_id, accepted_at, number)
     ON n.number = a.number
   LEFT JOIN label l
     ON l.id = n.label_id AND l.account_id = a.account_id AND l.deleted_at IS NULL AND l.label_type = 'dynamic'
@@ -52,12 +53,13 @@ WITH {ADMITTED_ALIKE}, found AS MATERIALIZED (
   LEFT JOIN presence p ON p.phone_number = n.receiver AND p.lost_at IS NULL
 ), batches AS (
   INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
-  SELECT batch_id, account_id, at, 1, ends_at, ends_at, at + $10::interval FROM found WHERE is_written
+  SELECT batch_id, account_id, accepted_at, 1, ends_at, ends_at, at + $10::interval FROM found WHERE is_written
 ), records AS (
   INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id,
     label_name, call_reason, starts_at, accepted_at, outcome)
   SELECT receiver, ends_at, id, batch_id, account_id, 0, caller, label_id,
-    coalesce(nullif(wanted_name, ''), label_name), call_reason, starts_at, at, 'pending' FROM found WHERE is_written
+    coalesce(nullif(wanted_name, ''), label_name), call_reason, starts_at, accepted_at, 'pending'
+  FROM found WHERE is_written
 )
 SELECT number, account_id, key_id, allowed, quota, granted, remaining, reset_in, label_name, logo_sha256, is_foreign,
   os, app_version, stream, is_written

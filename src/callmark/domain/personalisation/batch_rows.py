@@ -52,11 +52,12 @@ class BatchRows(NamedTuple):
 
 
 class BatchHead(Struct, frozen=True):
-    """What all rows of a batch share."""
+    """What all rows of a batch share; it is judged, and due, at `now`."""
 
     batch_id: BatchId
     account_id: AccountId
     accepted_at: datetime
+    now: datetime
 
     def encoded(self, outcome: Outcome, *fault: bytes) -> bytes:
         """The first fields of a row, for `COLUMNS`."""
@@ -81,7 +82,7 @@ class _RowWriter:
 
     def __init__(self, head: BatchHead, rules: Rules, known: KnownLabels) -> None:
         self._head, self._rules, self._known = head, rules, known
-        self._now_ms = to_ms(head.accepted_at)
+        self._now_ms = to_ms(head.now)
         self._good = head.encoded(Outcome.PENDING)
         self._labels = self._known_labels()
         self._names = _Encoded(self._name)

@@ -106,7 +106,7 @@ async def push_now(
         raise
     batch_id = BatchId(new_id())
     logs.bind(batch=str(batch_id))
-    single = _single(account_id, good, known, now)
+    single = _single(account_id, good, known, deps.accepted_now())
     await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), claim)
     return await push_written(deps, single, batch_id, make, began)
 
@@ -185,7 +185,7 @@ async def push_by_hand(deps: Deps, account_id: AccountId, record: NewRecord, *, 
     return pushed
 
 
-def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, now: datetime) -> OpenRecord:
+def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, accepted_at: datetime) -> OpenRecord:
     label = next(label for label in (*known.by_text.values(), known.default) if label and label.id == good.label_id)
     key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
     return OpenRecord(
@@ -196,7 +196,7 @@ def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, now: da
         logo_sha256=label.logo_sha256,
         call_reason=good.call_reason,
         starts_at=good.starts_at,
-        accepted_at=now,
+        accepted_at=accepted_at,
         position=0,
     )
 
