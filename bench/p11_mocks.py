@@ -4,10 +4,9 @@ The same generator sends the same requests to either, in turns. Callmark does wh
 record of theirs has reached its handset and is settled.
 """
 
-import asyncio
 import itertools
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -17,6 +16,7 @@ import msgspec
 
 from bench.load import closed_loop, request
 from bench.mocks import running
+from bench.pushing import until_settled
 from bench.report import Row, rate
 from bench.stage import Account, Stage, connected_handsets, numbers, stage
 from callmark.domain.accounts import service as accounts
@@ -84,18 +84,8 @@ async def _turn(on: Stage, measure: Measure, url: str, count: int) -> float:
     if result.failures:
         print(f"p11: {measure.name}: {result.failures} of {count} requests to {url} were refused")
     if measure.is_delivered and url == on.url:
-        await _until(lambda: _is_delivered(on))
+        await until_settled(on, ask_every_s=0.005)
     return (count - result.failures) / (perf_counter() - began)
-
-
-async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    while not await holds():
-        await asyncio.sleep(0.005)
-
-
-async def _is_delivered(on: Stage) -> bool:
-    async with on.deps.db.connection() as tx:
-        return not await tx.fetchval("SELECT count(*) FROM batch WHERE due_at IS NOT NULL")
 
 
 async def _raised(on: Stage, account: Account) -> NewKey:

@@ -1,6 +1,5 @@
 """P2: from bulk accepted to acknowledged by the handset to readable in the status answer, all roles in one place."""
 
-import asyncio
 import itertools
 from time import perf_counter
 
@@ -8,12 +7,12 @@ import msgspec
 
 from bench.cpu import per_item, seconds_by_kind
 from bench.load import Result, closed_loop, request
+from bench.pushing import BATCH, batches, until_settled
 from bench.report import Row, rate
 from bench.stage import Stage, connected_handsets, numbers, stage
 from callmark.kit.phone import PhoneNumber
 
 BATCHES = 120
-SIZE = 500
 CLIENT_LIMIT = 5000.0
 """Records a second that the contract lets one client send."""
 
@@ -22,7 +21,7 @@ async def run() -> list[Row]:
     rows: list[Row] = []
     for processes in (1, 2):
         async with stage(roles="api,gateway,worker", processes=processes) as on:
-            receivers = numbers(SIZE)
+            receivers = numbers(BATCH)
             async with connected_handsets(on, receivers):
                 figure = await _push(on, receivers)
         more = "" if processes == 1 else f", {processes} processes"
@@ -33,44 +32,31 @@ async def run() -> list[Row]:
 
 
 async def _push(on: Stage, receivers: list[PhoneNumber]) -> float:
-    ready: list[bytes] = []
-    for account in on.accounts:
-        body = msgspec.json.encode({"call_records": [on.record(number, account) for number in receivers]})
-        url = f"{on.url}/v2/clients/{account.id}/dynamic_call_records"
-        ready += [request(url, body, token) for token in account.tokens]
-    sending = itertools.chain(itertools.islice(itertools.cycle(ready), BATCHES), itertools.repeat(None))
-    batches: list[str] = []
+    sending = itertools.chain(batches(on, receivers, BATCHES), itertools.repeat(None))
+    accepted: list[str] = []
     before = seconds_by_kind(on.pid)
     began = perf_counter()
     result = await closed_loop(
         on.url,
         lambda: next(sending),
         connections=4,
-        keep=lambda body: batches.append(msgspec.json.decode(body)["batch_id"]),
+        keep=lambda body: accepted.append(msgspec.json.decode(body)["batch_id"]),
     )
     assert not result.failures, f"{result.failures} refused"
-    accepted = perf_counter() - began
-    await _until_settled(on)
+    accepted_s = perf_counter() - began
+    await until_settled(on)
     seconds = perf_counter() - began
-    spent = per_item(before, seconds_by_kind(on.pid), len(batches) * SIZE)
-    await _check(on, batches)
-    print(f"p2: accepted in {accepted:.2f} s, settled in {seconds:.2f} s; processor time per record: {spent}")
-    return len(batches) * SIZE / seconds
+    spent = per_item(before, seconds_by_kind(on.pid), len(accepted) * BATCH)
+    await _check(on, accepted)
+    print(f"p2: accepted in {accepted_s:.2f} s, settled in {seconds:.2f} s; processor time per record: {spent}")
+    return len(accepted) * BATCH / seconds
 
 
-async def _until_settled(on: Stage) -> None:
-    while True:
-        async with on.deps.db.connection() as tx:
-            if not await tx.fetchval("SELECT count(*) FROM batch WHERE due_at IS NOT NULL"):
-                return
-        await asyncio.sleep(0.02)
-
-
-async def _check(on: Stage, batches: list[str]) -> None:
+async def _check(on: Stage, ids: list[str]) -> None:
     """Every record of the last batch reads as a success through the API."""
     account = on.accounts[0]
     found: list[bytes] = []
-    for batch in batches:
+    for batch in ids:
         url = f"{on.url}/v2/clients/{account.id}/dynamic_call_records?batchId={batch}"
         wanted = request(url, b"", account.tokens[0], "GET")
         result: Result = await closed_loop(on.url, iter([wanted, None]).__next__, connections=1, keep=found.append)

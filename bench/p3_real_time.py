@@ -7,14 +7,12 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
-import msgspec
-
 from bench.cpu import per_item, seconds_by_kind
 from bench.disk import flush_ms
 from bench.load import Result, closed_loop, open_loop, request
+from bench.pushing import singles
 from bench.report import Row, cost, rate
-from bench.stage import Stage, connected_handsets, numbers, stage
-from callmark.kit.phone import PhoneNumber
+from bench.stage import connected_handsets, numbers, stage
 
 HANDSETS = 200
 REQUESTS = 6000
@@ -27,7 +25,7 @@ async def run() -> list[Row]:
     async with stage(roles="api,gateway,worker", accounts_count=8) as on:
         receivers = numbers(HANDSETS)
         async with connected_handsets(on, receivers):
-            ready = _requests(on, receivers)
+            ready = singles(on, receivers, REQUESTS)
             body = ready[0].partition(b"\r\n\r\n")[2]
             await _closed(on.url, ready[:400])
             before = seconds_by_kind(on.pid)
@@ -51,16 +49,6 @@ async def run() -> list[Row]:
         ),
         *(_latency(a_second, result, flushes) for a_second, result in opened.items()),
     ]
-
-
-def _requests(on: Stage, receivers: list[PhoneNumber]) -> list[bytes]:
-    """Spread over accounts and tokens, so that no token passes its 100 a second."""
-    pairs = [(account, token) for account in on.accounts for token in account.tokens]
-    made: list[bytes] = []
-    for number, (account, token) in enumerate(itertools.islice(itertools.cycle(pairs), REQUESTS)):
-        body = msgspec.json.encode(on.record(receivers[number % len(receivers)], account))
-        made.append(request(f"{on.url}/v2/clients/{account.id}/dynamic_call_record", body, token))
-    return made
 
 
 def _latency(a_second: int, result: Result, flushes: Sequence[float]) -> Row:

@@ -24,7 +24,7 @@ def batches(on: Stage, receivers: Sequence[PhoneNumber], count: int) -> list[byt
 
 
 def singles(on: Stage, receivers: Sequence[PhoneNumber], count: int) -> list[bytes]:
-    """Requests with a real-time push to one receiver after the other."""
+    """Requests with a real-time push to one receiver after the other, of all accounts and tokens in turns."""
     pairs = itertools.cycle([(account, token) for account in on.accounts for token in account.tokens])
     made: list[bytes] = []
     for number, (account, token) in zip(range(count), pairs, strict=False):
@@ -36,11 +36,17 @@ def singles(on: Stage, receivers: Sequence[PhoneNumber], count: int) -> list[byt
 async def push_batches(on: Stage, ready: Sequence[bytes]) -> int:
     """Sends them and waits until every batch of the installation is settled; how many records these were."""
     await _send(on, ready, connections=4)
+    await until_settled(on)
+    return len(ready) * BATCH
+
+
+async def until_settled(on: Stage, *, ask_every_s: float = 0.02) -> None:
+    """Returns once no batch of the installation waits."""
     while True:
         async with on.deps.db.connection() as tx:
             if not await tx.fetchval("SELECT count(*) FROM batch WHERE due_at IS NOT NULL"):
-                return len(ready) * BATCH
-        await asyncio.sleep(0.05)
+                return
+        await asyncio.sleep(ask_every_s)
 
 
 async def push_singles(on: Stage, ready: Sequence[bytes]) -> int:
