@@ -25,6 +25,15 @@ def memory_mb(pid: int) -> Memory:
     return Memory(kb["Pss"] / 1024, kb.get("Pss_Anon", kb["Pss"] - kb.get("Pss_Shmem", 0)) / 1024)
 
 
+def resident_kb(pid: int, what: str = "VmRSS") -> int:
+    """What a process has in memory, shared or not: now, or at its most (`VmHWM`). Zero for one that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(what)), 0)
+
+
 def open_files(pid: int) -> int:
     """Zero for a process that has ended."""
     try:

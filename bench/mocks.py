@@ -1,13 +1,13 @@
 """Mocks of the API from its own OpenAPI document, as others run them: Prism and Mockoon, in a folder of their own."""
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from bench.results import ROOT
+from bench.stage import listens
 from callmark.kit.ports import free_port
 
 FOLDER = ROOT / "build" / "mocks"
@@ -57,7 +57,7 @@ async def _mock(name: str, document: Path) -> AsyncGenerator[str]:
         )
     try:
         async with asyncio.timeout(STARTS_WITHIN_S):
-            while not _listens(port):
+            while not listens(port):
                 if process.poll() is not None:
                     raise SystemExit(f"{name} ended: {Path(log.name).read_text()[-2000:]}")
                 await asyncio.sleep(0.2)
@@ -65,8 +65,3 @@ async def _mock(name: str, document: Path) -> AsyncGenerator[str]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0

@@ -5,10 +5,7 @@ import itertools
 import os
 import resource
 import statistics
-import subprocess
-import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from time import perf_counter, process_time, time
 from typing import Any
@@ -19,7 +16,7 @@ from msgspec import Struct
 
 import callmark
 from bench.report import Row, ratio_of_costs, speed
-from bench.stage import Stage, connected_handsets, numbers, stage
+from bench.stage import Stage, connected_handsets, numbers, served, stage
 from callmark.kit.phone import PhoneNumber
 
 HANDSETS = 100
@@ -28,7 +25,6 @@ PUSHES = 1000
 KEPT = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
 """Of both: by default httpx keeps 20 connections, and makes the others again and again."""
 TURNS = 5
-STUB_PORT = 8797
 RECORDS = int(os.environ.get("BENCH_CLIENT_RECORDS", "1000000"))
 Push = Callable[[int], Awaitable[object]]
 
@@ -151,7 +147,7 @@ async def _turn(push: Push) -> Turn:
 
 async def _memory() -> list[Row]:
     """What this process holds at its most after a tenth of the list, and after all of it."""
-    async with _stub() as url:
+    async with served("bench.batch_stub") as (url, _):
         client = callmark.Client(base_url=url, account_id="bench", key_id="made", api_key="made")
         began = perf_counter()
         done = await asyncio.to_thread(_push_all, client, RECORDS // 10)
@@ -191,21 +187,3 @@ def _records(count: int) -> Iterator[dict[str, Any]]:
 
 def _most_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-@asynccontextmanager
-async def _stub() -> AsyncGenerator[str]:
-    process = subprocess.Popen([sys.executable, "-m", "bench.batch_stub", str(STUB_PORT)])
-    url = f"http://127.0.0.1:{STUB_PORT}"
-    try:
-        async with httpx.AsyncClient(trust_env=False) as http:
-            for _ in range(100):
-                try:
-                    await http.get(url)
-                    break
-                except httpx.ConnectError:
-                    await asyncio.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(5)

@@ -2,23 +2,19 @@
 
 import asyncio
 import itertools
-import subprocess
-import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 from bench.cpu import per_item, seconds_by_kind
 from bench.disk import flush_ms
 from bench.load import Result, closed_loop, open_loop, request
 from bench.pushing import singles
 from bench.report import Row, cost, rate
-from bench.stage import connected_handsets, numbers, stage
+from bench.stage import connected_handsets, numbers, served, stage
 
 HANDSETS = 200
 REQUESTS = 6000
 RATES = {500: 10, 1000: 25}
 """Pushes a second of the open loops, and how many milliseconds the slowest hundredth may take."""
-ECHO_PORT = 8799
 
 
 async def run() -> list[Row]:
@@ -33,7 +29,7 @@ async def run() -> list[Row]:
             print(f"p3: processor time per push: {per_item(before, seconds_by_kind(on.pid), REQUESTS)}")
             opened = {a_second: await _open(on.url, ready, a_second) for a_second in RATES}
             flushes = await asyncio.to_thread(flush_ms, on.data.parent)
-        async with _echo() as echo:
+        async with served("bench.echo") as (echo, _):
             ceiling = await _closed(echo, [request(f"{echo}/echo", body)] * REQUESTS)
     refused = [one.failures for one in (figure, *opened.values())]
     if any(refused):
@@ -72,22 +68,3 @@ async def _open(url: str, ready: list[bytes], a_second: int) -> Result:
 async def _closed(url: str, ready: list[bytes]) -> Result:
     sending = itertools.chain(ready, itertools.repeat(None))
     return await closed_loop(url, lambda: next(sending), connections=32)
-
-
-@asynccontextmanager
-async def _echo() -> AsyncGenerator[str]:
-    """A bare ASGI application that reads a body and answers with it, on the same server software."""
-    process = subprocess.Popen([sys.executable, "-m", "bench.echo", str(ECHO_PORT)])
-    try:
-        for _ in range(100):
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", ECHO_PORT)
-            except OSError:
-                await asyncio.sleep(0.1)
-            else:
-                writer.close()
-                break
-        yield f"http://127.0.0.1:{ECHO_PORT}"
-    finally:
-        process.terminate()
-        process.wait(5)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.ids import sha256
 from callmark.kit.open_files import allow_many_files, most_client_connections
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.ports import free_port
 from callmark.processes.compose import open_operator_deps
 
 TOKENS_PER_ACCOUNT = 10
@@ -171,11 +173,13 @@ async def registered(on: Stage, receivers: Sequence[PhoneNumber]) -> list[str]:
 
 async def handset_process(module: str, stage_: Stage, receivers: Sequence[PhoneNumber]) -> asyncio.subprocess.Process:
     """The process of a module that plays all receivers, registered, once it has connected them."""
-    tokens = await registered(stage_, receivers)
+    return await handsets_at(f"{stage_.url}/handset/v1/stream", await registered(stage_, receivers), module)
+
+
+async def handsets_at(url: str, tokens: Sequence[str], module: str = "bench.handsets") -> asyncio.subprocess.Process:
+    """The process of a module that plays a handset for each token, once it has connected them."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, f"{stage_.url}/handset/v1/stream"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        sys.executable, "-m", module, url, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin
     assert process.stdout
@@ -195,6 +199,28 @@ async def connected_handsets(stage_: Stage, receivers: Sequence[PhoneNumber]) ->
     finally:
         process.terminate()
         await process.wait()
+
+
+@asynccontextmanager
+async def served(module: str) -> AsyncGenerator[tuple[str, int]]:
+    """A module's server in a process of its own, once it takes connections: its address, and the process's id."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", module, str(port)])
+    try:
+        while not listens(port):
+            if process.poll() is not None:
+                raise SystemExit(f"{module} ended with status {process.returncode}")
+            await asyncio.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait(5)
+
+
+def listens(port: int) -> bool:
+    """Whether a port of this machine takes connections."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def psql() -> Path:
