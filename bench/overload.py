@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from bench.load import Connection, closed_loop, request
+from bench.load import Connection, Result, closed_loop, request
 from bench.overload_clients import bombs, huge_heads, idle_sockets, slow_bodies, slow_heads, slow_readers
 from bench.report import Row
-from bench.stage import Stage, connected_handsets, numbers, stage
+from bench.stage import Stage, connected_handsets, numbers, stage, v1
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
 
@@ -88,9 +88,7 @@ def _requests(on: Stage, receivers: list[PhoneNumber]) -> list[bytes]:
     made: list[bytes] = []
     for account in on.accounts:
         one = msgspec.json.encode(on.record(receivers[len(made) % HANDSETS], account))
-        names = ("caller", "receiver", "label_id", "label_name", "call_reason", "starts_at", "ends_at")
-        many = [dict(zip(names, on.record(r, account).values(), strict=True)) for r in receivers[:RECORDS]]
-        bulk = msgspec.json.encode({"call_records": many})
+        bulk = msgspec.json.encode({"call_records": [v1(on.record(r, account)) for r in receivers[:RECORDS]]})
         base = f"{on.url}{{}}/clients/{account.id}/dynamic_call_record"
         for token in account.tokens:
             made += [request(base.format("/v2"), one, token)] * 3 + [request(base.format("") + "s", bulk, token)]
@@ -211,5 +209,4 @@ async def _without_database(on: Stage, receivers: list[PhoneNumber]) -> Row:
 
 
 def _ms(took: list[float], share: float) -> str:
-    ordered = sorted(took)
-    return f"{ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1000:.0f}" if ordered else "-"
+    return f"{Result(took).percentile_ms(share):.0f}" if took else "-"

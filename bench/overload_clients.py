@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlsplit
 
+from bench.memory import resident_kb
 from bench.stage import Stage
 
 _WATCHED_S = 30
@@ -145,12 +146,4 @@ async def _open(on: Stage, count: int, *, receive_bytes: int = 0) -> AsyncGenera
 def _memory_mb(on: Stage) -> float:
     """Resident, of the processes of the installation that serve HTTP."""
     children = Path(f"/proc/{on.pid}/task/{on.pid}/children").read_text().split()
-    return sum(_resident(pid) for pid in [str(on.pid), *children])
-
-
-def _resident(pid: str) -> float:
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0
-    return pages * 4096 / 1e6
+    return sum(resident_kb(pid) for pid in [on.pid, *map(int, children)]) / 1024

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.load import closed_loop, request
 from bench.report import Row, rate
-from bench.stage import Stage, numbers, psql, stage
+from bench.stage import Stage, numbers, psql, stage, v1
 from callmark.domain.personalisation.batch_rows import COLUMNS
 from callmark.domain.personalisation.partitions import CALL_RECORDS
 from callmark.kit.postgres.database import own_names
@@ -34,7 +34,7 @@ async def _accept(on: Stage) -> float:
     receivers = numbers(SIZE)
     ready: list[bytes] = []
     for account in on.accounts:
-        body = msgspec.json.encode({"call_records": [_v1(on.record(n, account)) for n in receivers]})
+        body = msgspec.json.encode({"call_records": [v1(on.record(n, account)) for n in receivers]})
         ready += [request(f"{on.url}/clients/{account.id}/dynamic_call_records", body, t) for t in account.tokens]
     for wanted in ready[:4]:
         await closed_loop(on.url, iter([wanted, None]).__next__, connections=1)
@@ -43,11 +43,6 @@ async def _accept(on: Stage) -> float:
     if result.failures:
         print(f"p1: {result.failures} of {BATCHES} requests were refused")
     return (BATCHES - result.failures) * SIZE / result.seconds
-
-
-def _v1(record: dict[str, object]) -> dict[str, object]:
-    names = ("caller", "receiver", "label_id", "label_name", "call_reason", "starts_at", "ends_at")
-    return dict(zip(names, record.values(), strict=True))
 
 
 async def _copy(on: Stage) -> float:

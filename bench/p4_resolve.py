@@ -17,6 +17,7 @@ import msgspec
 
 from bench.filling import CALLER, fill, make_days, receiver
 from bench.handsets import TEXT, Handset, handshake
+from bench.load import Result
 from bench.report import Row, cost, rate
 from bench.stage import Stage, registered, stage
 from callmark.domain.personalisation.model import RingingPair
@@ -60,7 +61,7 @@ async def _round(on: Stage, tokens: Sequence[str]) -> list[Row]:
     ceiling = await _bare(on)
     latencies = await ask(on.url, tokens, CALLER, SECONDS)
     figure = len(latencies) / SECONDS
-    p99 = sorted(latencies)[int(len(latencies) * 0.99)] * 1000
+    p99 = Result(latencies).percentile_ms(0.99)
     return [
         rate(
             "P4",

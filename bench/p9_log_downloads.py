@@ -7,12 +7,12 @@ both is shown beside its memory at rest.
 import os
 import time
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import aiohttp
 import asyncpg
 
-from bench.cpu import per_item, seconds_by_kind, tree
+from bench.cpu import kind_of, per_item, seconds_by_kind, tree
+from bench.memory import resident_kb
 from bench.report import Row, cost, rate
 from bench.stage import Stage, stage
 from callmark.domain.events.model import EventType
@@ -55,11 +55,11 @@ async def run() -> list[Row]:
         link = await log_downloads.make_link(on.deps, wanted, by=SYSTEM)
         assert link
         url = on.url + "/downloads/" + link.url.rpartition("/")[2]
-        process = _http_process(on.pid)
-        at_rest, before = _memory(process, "VmRSS"), seconds_by_kind(on.pid)
+        process = next(pid for pid in tree(on.pid) if kind_of(pid) == "api and gateway")
+        at_rest, before = resident_kb(process) // 1024, seconds_by_kind(on.pid)
         first_byte_s, seconds, lines, size_bytes = await _download(url)
         assert lines == EVENTS + 1, lines
-        peak = _memory(process, "VmHWM")
+        peak = resident_kb(process, "VmHWM") // 1024
         print(f"p9: {per_item(before, seconds_by_kind(on.pid), EVENTS)}")
         again_s = (await _download(url))[1]
     figure = EVENTS / seconds
@@ -114,13 +114,3 @@ async def _download(url: str) -> tuple[float, float, int, int]:
 
 async def _connected(on: Stage) -> "asyncpg.Connection[asyncpg.Record]":
     return await asyncpg.connect(on.deps.settings.reached_postgres)
-
-
-def _http_process(root: int) -> int:
-    return next(pid for pid in tree(root) if b"child\0http" in Path(f"/proc/{pid}/cmdline").read_bytes())
-
-
-def _memory(pid: int, what: str) -> int:
-    """Megabytes: `VmRSS` now, `VmHWM` at its highest."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(what)).split()[1]) // 1024

@@ -80,6 +80,12 @@ class Stage(Struct, frozen=True):
         }
 
 
+def v1(record: dict[str, object]) -> dict[str, object]:
+    """The same record with the names of v1."""
+    names = ("caller", "receiver", "label_id", "label_name", "call_reason", "starts_at", "ends_at")
+    return dict(zip(names, record.values(), strict=True))
+
+
 @asynccontextmanager
 async def stage(
     *, roles: str, processes: int = 1, accounts_count: int = 4, outgoing: str = "", emulator: bool = False
