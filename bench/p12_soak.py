@@ -17,7 +17,6 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from bench.cpu import kind_of, tree
 from bench.disk import flush_ms
@@ -169,10 +168,8 @@ async def run_whole() -> list[Row]:
 async def soak(minutes: float) -> list[Row]:
     async with (
         receivers() as there,
-        stage(roles="api,gateway,worker", accounts_count=ACCOUNTS, outgoing="127.0.0.0/8") as started,
+        stage(roles="api,gateway,worker", accounts_count=ACCOUNTS, outgoing="127.0.0.0/8") as on,
     ):
-        settings = msgspec.structs.replace(started.deps.settings, outgoing_networks="127.0.0.0/8")
-        on = replace(started, deps=replace(started.deps, settings=settings))  # webhooks are created here
         made = [(await subscribed(on, f"{there.url}/ok"))[0] for _ in range(WEBHOOKS)]
         pushed = numbers(HANDSETS)
         asking = await registered(on, [PhoneNumber(f"9197{number:08d}") for number in range(ASKING)])
