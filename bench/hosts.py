@@ -15,7 +15,7 @@ import httpx
 from msgspec import Struct
 from tests.support.nats_cluster import nats_cluster
 
-from bench.cpu import seconds_by_kind
+from bench.cpu import microseconds_by_kind
 from bench.stage import CALLMARK, Stage, make_account
 from callmark.kit.clock import SystemClock
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
@@ -150,6 +150,6 @@ async def staged(on: Engines, api: Host, *, accounts_count: int) -> AsyncGenerat
         yield Stage(api.url, on.folder / "data", deps, made, api.pid)
 
 
-def seconds_of(pids: Sequence[int]) -> Counter[str]:
-    """Seconds of processor time so far, by kind of process, of all these and everything below them."""
-    return sum((seconds_by_kind(pid) for pid in pids), Counter[str]())
+def microseconds_of(pids: Sequence[int]) -> Counter[str]:
+    """Microseconds of processor time so far, by kind of process, of all these and everything below them."""
+    return sum((microseconds_by_kind(pid) for pid in pids), Counter[str]())

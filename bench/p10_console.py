@@ -303,11 +303,11 @@ def _paths(ids: Mapping[str, object], *, operating: bool) -> list[str]:
     for entry in TABLE:
         if entry.method != "GET" or NO_PAGES.search(entry.path) or (entry.needs is Action.OPERATE) != operating:
             continue
-        before, has_id, after = re.match(r"([^{]*?)(?:/(\{\w+\})(.*))?$", entry.path).groups()  # pyright: ignore[reportOptionalMemberAccess] - it matches anything
+        before, has_id, after = entry.path.partition("/{")
         if not has_id:
             found.append(entry.path)
         elif ids.get(before):
-            found.append(f"{before}/{ids[before]}{after}")
+            found.append(f"{before}/{ids[before]}{after.partition('}')[2]}")
     return found
 
 

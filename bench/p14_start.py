@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -99,9 +99,9 @@ async def _until_told(log: Path) -> None:
 
 def _counted(command: str, root: int) -> tuple[int, float]:
     processes = list(tree(root))
-    memory: Counter[str] = Counter()
+    memory = defaultdict[str, float](float)
     for pid in processes:
-        memory[kind_of(pid)] += memory_mb(pid).pss  # pyright: ignore[reportArgumentType] - a Counter of floats
-    kinds = ", ".join(f"{kind} {mb:.0f} MB" for kind, mb in memory.most_common())
+        memory[kind_of(pid)] += memory_mb(pid).pss
+    kinds = ", ".join(f"{kind} {mb:.0f} MB" for kind, mb in sorted(memory.items(), key=lambda one: -one[1]))
     print(f"p14: {command}: {len(processes)} processes: {kinds}")
-    return len(processes), memory.total()
+    return len(processes), sum(memory.values())

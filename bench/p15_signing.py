@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from bench.cpu import per_item, seconds_by_kind
+from bench.cpu import microseconds_by_kind, per_item
 from bench.load import closed_loop, open_loop, request
 from bench.p17_sip_calls import listed_number
 from bench.report import Row, cost, speed
@@ -28,14 +28,14 @@ async def run() -> list[Row]:
         questions = _signings(on, token, await listed_number(on))
         answers: list[bytes] = []
         await closed_loop(on.url, _some(questions, WARM_UP), connections=CONNECTIONS)
-        before = seconds_by_kind(on.pid)
+        before = microseconds_by_kind(on.pid)
         signing = await closed_loop(on.url, _some(questions, CALLS), connections=CONNECTIONS, keep=answers.append)
-        between = seconds_by_kind(on.pid)
+        between = microseconds_by_kind(on.pid)
         checks = iter([_verification(on, token, answer) for answer in answers])
         verdicts: list[bytes] = []
         verifying = await closed_loop(on.url, _some(checks, CALLS), connections=CONNECTIONS, keep=verdicts.append)
         print(f"p15: processor time per signing: {per_item(before, between, CALLS)}")
-        print(f"p16: processor time per verification: {per_item(between, seconds_by_kind(on.pid), CALLS)}")
+        print(f"p16: processor time per verification: {per_item(between, microseconds_by_kind(on.pid), CALLS)}")
         calm = list(itertools.islice(questions, CALM_RATE * CALM_SECONDS))
         slow = await open_loop(on.url, calm, per_second=CALM_RATE, connections=CONNECTIONS)
     passed = sum(b'"verstat":"TN-Validation-Passed"' in one for one in verdicts)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bench.cpu import per_item, seconds_by_kind
+from bench.cpu import microseconds_by_kind, per_item
 from bench.report import Row, cost
 from bench.stage import Stage, make_label, stage
 from callmark.domain.ids import AccountId
@@ -94,9 +94,9 @@ async def _measure(folder: Path) -> list[Row]:
             proxies(folder, stir_url=on.url, token=token, callee_port=callee_port, ring_s=30) as ports,
         ):
             await _load(folder / "warm", number, ports.originating, WARM_UP)
-            before = seconds_by_kind(on.pid)
+            before = microseconds_by_kind(on.pid)
             through = await _load(folder / "through", number, ports.originating)
-            print(f"p17: processor time per call: {per_item(before, seconds_by_kind(on.pid), CALLS)}")
+            print(f"p17: processor time per call: {per_item(before, microseconds_by_kind(on.pid), CALLS)}")
             shown = await _shown(on) - WARM_UP
     return _rows(direct, through, shown)
 

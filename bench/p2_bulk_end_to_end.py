@@ -5,7 +5,7 @@ from time import perf_counter
 
 import msgspec
 
-from bench.cpu import per_item, seconds_by_kind
+from bench.cpu import microseconds_by_kind, per_item
 from bench.load import Result, closed_loop, request
 from bench.pushing import BATCH, batches, until_settled
 from bench.report import Row, rate
@@ -34,7 +34,7 @@ async def run() -> list[Row]:
 async def _push(on: Stage, receivers: list[PhoneNumber]) -> float:
     sending = itertools.chain(batches(on, receivers, BATCHES), itertools.repeat(None))
     accepted: list[str] = []
-    before = seconds_by_kind(on.pid)
+    before = microseconds_by_kind(on.pid)
     began = perf_counter()
     result = await closed_loop(
         on.url,
@@ -46,7 +46,7 @@ async def _push(on: Stage, receivers: list[PhoneNumber]) -> float:
     accepted_s = perf_counter() - began
     await until_settled(on)
     seconds = perf_counter() - began
-    spent = per_item(before, seconds_by_kind(on.pid), len(accepted) * BATCH)
+    spent = per_item(before, microseconds_by_kind(on.pid), len(accepted) * BATCH)
     await _check(on, accepted)
     print(f"p2: accepted in {accepted_s:.2f} s, settled in {seconds:.2f} s; processor time per record: {spent}")
     return len(accepted) * BATCH / seconds

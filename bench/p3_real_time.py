@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 
-from bench.cpu import per_item, seconds_by_kind
+from bench.cpu import microseconds_by_kind, per_item
 from bench.disk import flush_ms
 from bench.load import Result, closed_loop, open_loop, request
 from bench.pushing import singles
@@ -24,9 +24,9 @@ async def run() -> list[Row]:
             ready = singles(on, receivers, REQUESTS)
             body = ready[0].partition(b"\r\n\r\n")[2]
             await _closed(on.url, ready[:400])
-            before = seconds_by_kind(on.pid)
+            before = microseconds_by_kind(on.pid)
             figure = await _closed(on.url, ready)
-            print(f"p3: processor time per push: {per_item(before, seconds_by_kind(on.pid), REQUESTS)}")
+            print(f"p3: processor time per push: {per_item(before, microseconds_by_kind(on.pid), REQUESTS)}")
             opened = {a_second: await _open(on.url, ready, a_second) for a_second in RATES}
             flushes = await asyncio.to_thread(flush_ms, on.data.parent)
         async with served("bench.echo") as (echo, _):

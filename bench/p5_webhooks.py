@@ -13,7 +13,7 @@ from time import perf_counter
 
 import aiohttp
 
-from bench.cpu import per_item, seconds_by_kind
+from bench.cpu import microseconds_by_kind, per_item
 from bench.report import Row, cost, rate
 from bench.stage import Stage, stage
 from callmark.domain.accounts import service as accounts
@@ -68,12 +68,12 @@ async def run() -> list[Row]:
         await _paused(on, made, paused=True)
         each = iter([account for account, _ in made])
         await asyncio.gather(*(_append_to_each(on, each) for _ in range(APPENDING)))
-        before = seconds_by_kind(on.pid)
+        before = microseconds_by_kind(on.pid)
         began = perf_counter()
         await _paused(on, made, paused=False)
         await _until_empty(on)
         figure = EVENTS / (perf_counter() - began)
-        print(f"p5: processor time per delivery: {per_item(before, seconds_by_kind(on.pid), EVENTS)}")
+        print(f"p5: processor time per delivery: {per_item(before, microseconds_by_kind(on.pid), EVENTS)}")
         for account, webhook in made[::10]:
             await webhooks.update_webhook(on.deps, account, webhook, url=f"{there.url}/hang", by=SYSTEM)
         await there.taken()

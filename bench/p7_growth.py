@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from bench.cpu import per_item, seconds_by_kind
+from bench.cpu import microseconds_by_kind, per_item
 from bench.filling import CALLER, fill, make_days, receiver
 from bench.p4_resolve import ask
 from bench.pushing import BATCH, batches, push_batches, push_singles, singles
@@ -108,10 +108,10 @@ async def _spent(on: Stage, work: Callable[[], Awaitable[int]]) -> Spent:
     async with on.deps.db.connection() as tx:
         await tx.execute("CHECKPOINT")
     await asyncio.sleep(SETTLING_S)
-    before = seconds_by_kind(on.pid)
+    before = microseconds_by_kind(on.pid)
     items = await work()
-    after = seconds_by_kind(on.pid)
-    return Spent((after.total() - before.total()) / items * 1e6, per_item(before, after, items))
+    after = microseconds_by_kind(on.pid)
+    return Spent((after.total() - before.total()) / items, per_item(before, after, items))
 
 
 async def _resolve(on: Stage, tokens: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import aiohttp
 import asyncpg
 
-from bench.cpu import kind_of, per_item, seconds_by_kind, tree
+from bench.cpu import kind_of, microseconds_by_kind, per_item, tree
 from bench.memory import resident_kb
 from bench.report import Row, cost, rate
 from bench.stage import Stage, stage
@@ -56,11 +56,11 @@ async def run() -> list[Row]:
         assert link
         url = on.url + "/downloads/" + link.url.rpartition("/")[2]
         process = next(pid for pid in tree(on.pid) if kind_of(pid) == "api and gateway")
-        at_rest, before = resident_kb(process) // 1024, seconds_by_kind(on.pid)
+        at_rest, before = resident_kb(process) // 1024, microseconds_by_kind(on.pid)
         first_byte_s, seconds, lines, size_bytes = await _download(url)
         assert lines == EVENTS + 1, lines
         peak = resident_kb(process, "VmHWM") // 1024
-        print(f"p9: {per_item(before, seconds_by_kind(on.pid), EVENTS)}")
+        print(f"p9: {per_item(before, microseconds_by_kind(on.pid), EVENTS)}")
         again_s = (await _download(url))[1]
     figure = EVENTS / seconds
     measure = f"download of {EVENTS:,} events, {size_bytes // MEGABYTE} MB"

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from bench.hosts import Engines, Host, Nats, engines, host, one_nats, seconds_of, staged, three_nats
+from bench.hosts import Engines, Host, Nats, engines, host, microseconds_of, one_nats, staged, three_nats
 from bench.pushing import BATCH, batches, push_batches, push_singles, singles
 from bench.stage import Stage, connected_handsets, numbers
 from callmark.kit.phone import PhoneNumber
@@ -55,7 +55,7 @@ class Measured(Struct, frozen=True):
     def add(self, items: int, seconds: float, spent: Counter[str]) -> None:
         self.rates.append(items / seconds)
         for kind in KINDS:
-            self.costs.setdefault(kind, []).append(spent[kind] / items * 1e6)
+            self.costs.setdefault(kind, []).append(spent[kind] / items)
 
 
 @asynccontextmanager
@@ -167,9 +167,9 @@ def _receivers(number: int) -> list[PhoneNumber]:
 
 
 async def _timed(measured: Measured, pids: Sequence[int], work: Sequence[Awaitable[int]]) -> None:
-    before, began = seconds_of(pids), perf_counter()
+    before, began = microseconds_of(pids), perf_counter()
     items = sum(await asyncio.gather(*work))
-    seconds, after = perf_counter() - began, seconds_of(pids)
+    seconds, after = perf_counter() - began, microseconds_of(pids)
     measured.add(items, seconds, after - before)
 
 
