@@ -193,6 +193,17 @@ async def test_what_is_no_code_is_no_try(stage: Stage, text: str) -> None:
     await stage.prove(code)
 
 
+async def test_the_code_asked_for_last_counts_although_the_clock_was_ahead_at_the_one_before(
+    stage: Stage, clock: FakeClock
+) -> None:
+    clock.advance(timedelta(hours=8))
+    await stage.send()
+    clock.advance(timedelta(hours=-8))
+    code = await stage.send()
+    assert await proof_codes.find_code(stage.deps, stage.acme.account_id, stage.number)
+    await stage.prove(code)
+
+
 async def test_a_number_gets_five_codes_a_day(stage: Stage, clock: FakeClock) -> None:
     for _ in range(CODES_OF_NUMBER):
         await stage.send()

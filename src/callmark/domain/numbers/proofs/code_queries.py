@@ -8,7 +8,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx
 
 _CODE = "SELECT id, channel, requested_at, expires_at, try_count, sent_at, error FROM number_code"
-_NEWEST = " WHERE phone_number = $2 AND account_id = $1 ORDER BY requested_at DESC, id DESC LIMIT 1"
+_NEWEST = " WHERE phone_number = $2 AND account_id = $1 ORDER BY requested_at > $3, requested_at DESC, id DESC LIMIT 1"
 
 
 async def insert_code(
@@ -40,15 +40,22 @@ async def select_key_mark(tx: Tx, code_id: NumberCodeId) -> bytes | None:
     return await tx.fetchval("SELECT key_mark FROM number_code WHERE id = $1", code_id)
 
 
-async def select_newest(tx: Tx, account_id: AccountId, number: PhoneNumber) -> tuple[NumberCodeId, NumberCode] | None:
-    """The newest code of the number that the account asked for. Index number_code_number."""
-    row = await tx.fetchrow(_CODE + _NEWEST, account_id, number)
+async def select_newest(
+    tx: Tx, account_id: AccountId, number: PhoneNumber, until: datetime
+) -> tuple[NumberCodeId, NumberCode] | None:
+    """The newest code of the number that the account asked for; one from after `until` only if there is no other.
+
+    Index number_code_number.
+    """
+    row = await tx.fetchrow(_CODE + _NEWEST, account_id, number, until)
     return _code(row) if row else None
 
 
-async def lock_newest(tx: Tx, account_id: AccountId, number: PhoneNumber) -> tuple[NumberCodeId, NumberCode] | None:
+async def lock_newest(
+    tx: Tx, account_id: AccountId, number: PhoneNumber, until: datetime
+) -> tuple[NumberCodeId, NumberCode] | None:
     """As `select_newest`, locked until the transaction ends: one try after the other."""
-    row = await tx.fetchrow(_CODE + _NEWEST + " FOR UPDATE", account_id, number)
+    row = await tx.fetchrow(_CODE + _NEWEST + " FOR UPDATE", account_id, number, until)
     return _code(row) if row else None
 
 

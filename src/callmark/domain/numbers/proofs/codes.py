@@ -33,7 +33,7 @@ from callmark.domain.numbers.proofs.model import (
 from callmark.domain.numbers.proofs.service import end_left_requests, lock_provable
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
-from callmark.kit.clock_watch import past
+from callmark.kit.clock_watch import TRUSTED_WITHIN, past
 from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
 from callmark.kit.ids import new_id
 from callmark.kit.installation import held_since
@@ -95,9 +95,10 @@ async def send_code(
 
 async def find_code(deps: Deps, account_id: AccountId, number: PhoneNumber) -> NumberCode | None:
     """The newest code that the account asked for, while it counts."""
+    now = deps.clock.now()
     async with deps.db.connection() as tx:
-        found = await code_queries.select_newest(tx, account_id, number)
-    return found[1] if found and found[1].expires_at > deps.clock.now() and found[1].tries_left else None
+        found = await code_queries.select_newest(tx, account_id, number, now + TRUSTED_WITHIN)
+    return found[1] if found and found[1].expires_at > now and found[1].tries_left else None
 
 
 async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, text: str, *, by: Actor) -> NumberProof:
@@ -113,7 +114,7 @@ async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, 
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         await _lock_unproven(tx, account_id, number, by)
-        found = await code_queries.lock_newest(tx, account_id, number)
+        found = await code_queries.lock_newest(tx, account_id, number, now + TRUSTED_WITHIN)
         if found is None or found[1].expires_at <= now or not found[1].tries_left:
             raise Conflict("there is no code that counts; ask for a new one")
         code_id, code = found
