@@ -124,17 +124,6 @@ async def test_ten_wrong_passwords_close_the_door_for_a_quarter_of_an_hour(
     assert await enter(stranger, business.admin.email) == 303
 
 
-async def test_one_address_that_tries_many_people_is_stopped(business: Business, browse: Visitors) -> None:
-    address = "198.51.100.77"
-    browser = browse(address)
-    await browser.get("/console/sign-in")
-    for number in range(100):
-        guess = {"email": f"guess-{number}-{random_text(5)}@acme.example", "password": "wrong wrong wrong"}
-        assert (await browser.post("/console/sign-in", guess)).status_code == 401
-    assert await enter(browser, business.admin.email) == 429
-    assert await enter(browse("198.51.100.78"), business.admin.email) == 303
-
-
 async def test_a_session_ends_when_idle_and_in_any_case_after_a_week(
     business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
@@ -354,6 +343,7 @@ async def test_an_operator_signs_in_on_the_same_page(deps: Deps, browse: Visitor
     ("addresses", "elsewhere"),
     [
         ([f"2001:db8:0:7::{number:x}" for number in range(100)], "2001:db8:0:8::1"),
+        (["198.51.100.77"] * 100, "198.51.100.78"),
         (["192.0.2.77", "::ffff:192.0.2.77", "::ffff:c000:24d"] * 34, "::ffff:192.0.2.78"),
     ],
 )
@@ -362,7 +352,7 @@ async def test_tries_are_counted_by_line_and_not_by_address(
 ) -> None:
     for number, address in enumerate(addresses[:99]):
         await links.ask_for_reset(deps, f"nobody-{number}@nowhere.example", Origin(address, "test"))
-    assert await enter(browse(addresses[-1]), business.admin.email, "wrong wrong wrong") == 401
+    assert await enter(browse(addresses[-1]), "nobody@nowhere.example", "wrong wrong wrong") == 401
     for address in addresses[:3]:
         last = browse(address)
         assert await enter(last, business.admin.email) == 429

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator, Iterator
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -110,8 +111,7 @@ async def test_no_body_makes_the_emulator_fail(attacked: Attacked) -> None:
 
 
 async def test_no_header_makes_the_emulator_fail(attacked: Attacked) -> None:
-    for of_round in ROUNDS:
-        for method, path in attacked.all(phone()):
-            for without in ((), ("Host", "Origin", "Sec-Fetch-Site")):  # the guard refuses most of the first
-                sent = headers(of_round, without=without)
-                await attacked.send(method, path, headers=sent, content=b"[]" if method != "GET" else None)
+    for of_round, (method, path) in zip(cycle(ROUNDS), attacked.all(phone()), strict=False):  # no route reads one alone
+        for without in ((), ("Host", "Origin", "Sec-Fetch-Site")):  # the guard refuses most of the first
+            sent = headers(of_round, without=without)
+            await attacked.send(method, path, headers=sent, content=b"[]" if method != "GET" else None)

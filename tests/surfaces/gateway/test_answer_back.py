@@ -75,12 +75,12 @@ class Scene(Struct):
         return await feedback.list_answers(self.deps, self.listed.account_id, self.campaign.id)
 
 
-@pytest.fixture(params=["stream", "http"])
+@pytest.fixture
 async def scene(deps: Deps, request: pytest.FixtureRequest) -> AsyncGenerator[Scene]:
-    """Alice's number and bob's handset, once on a stream and once by plain HTTP."""
+    """Alice's number and bob's handset, which speaks by plain HTTP, or as the test says."""
     listed, owner = await make_listed(deps), await make_handset(deps, phone())
     campaign = await offer_everything(deps, listed)
-    if request.param == "stream":
+    if getattr(request, "param", "http") == "stream":
         async with served(deps) as address, online(address, owner.token) as handset:
 
             async def say(verb: str, **fields: object) -> str:
@@ -108,6 +108,11 @@ async def scene(deps: Deps, request: pytest.FixtureRequest) -> AsyncGenerator[Sc
             yield Scene(deps, listed, campaign, owner, post)
 
 
+# What is said is judged by one function for both ways, so these are asked by both, and what follows by one.
+by_both_ways = pytest.mark.parametrize("scene", ["stream", "http"], indirect=True)
+
+
+@by_both_ways
 async def test_a_request_is_stored_with_its_event_and_a_repeated_one_changes_nothing(scene: Scene) -> None:
     await scene.rung()
     request_id = str(random_uuid())
@@ -131,6 +136,7 @@ async def test_not_interested_needs_no_slot_and_an_unknown_sim_is_told(scene: Sc
     assert f'"is_interested":false,"alternate_number":"{scene.owner.number}"' in body
 
 
+@by_both_ways
 async def test_before_a_missed_call_nobody_is_to_be_called_back(scene: Scene) -> None:
     told = "conflict: no missed or rejected call from this number has been reported"
     assert await scene.ask_back() == told
@@ -155,6 +161,7 @@ _BAD_REQUESTS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@by_both_ways
 async def test_a_bad_request_is_told_what_is_wrong(scene: Scene) -> None:
     found: list[str] = []
     await scene.rung()
@@ -205,6 +212,7 @@ async def test_what_is_not_part_of_the_plan_takes_no_answers(scene: Scene) -> No
     assert not await scene.answer(call_id)
 
 
+@by_both_ways
 async def test_an_answer_is_stored_with_its_event_and_a_call_is_answered_about_once(scene: Scene) -> None:
     call_id = await scene.rung("rejected")
     assert not await scene.answer(call_id)
@@ -245,6 +253,7 @@ _BAD_FEEDBACK: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@by_both_ways
 async def test_bad_feedback_is_told_what_is_wrong(scene: Scene) -> None:
     found: list[str] = []
     for wrong, message in _BAD_FEEDBACK:
