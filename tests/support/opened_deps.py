@@ -13,8 +13,8 @@ from tests.support.waiting import open_connected
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock
 from callmark.kit.fabric.client import Fabric
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 from callmark.kit.settings import read_settings
 

@@ -16,8 +16,8 @@ from tests.support.tracing import TRACE, TRACEPARENT, traced
 
 from callmark.domain.deps import Deps
 from callmark.domain.sessions.model import TOKEN_LENGTH
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.surfaces.app import build_app
 from callmark.surfaces.observed import Observed, request_seconds

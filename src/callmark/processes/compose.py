@@ -16,10 +16,10 @@ from callmark.kit.clock_watch import OneOrder
 from callmark.kit.errors import SetupError
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.fabric.servers import NatsAccess
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.postgres.database import ACQUIRE_TIMEOUT_S, Database
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.migrate import check_schema
 from callmark.kit.postgres.primary import Primary
 from callmark.kit.postgres.statement_batcher import StatementBatcher

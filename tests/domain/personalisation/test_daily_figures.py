@@ -21,8 +21,8 @@ from callmark.domain.personalisation.daily_figures import jobs, queries, service
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.instants import EPOCH, to_ms
 from callmark.kit.errors import Unavailable
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.processes.worker import prepare
 

@@ -30,9 +30,9 @@ from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import ProductClock
 from callmark.kit.clock_watch import ClockWatch, OneOrder
 from callmark.kit.errors import Conflict, Forbidden, NotFound, Unavailable
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Database
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 from callmark.record_rules.fields import Fault, Field, NewRecord
 

@@ -29,10 +29,10 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch.dispatcher import MOST_AHEAD
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, DeliveryState
 from callmark.kit.fabric.client import Fabric, OnMessage
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.health import Health
 from callmark.kit.outbound.client import Patience
 from callmark.kit.postgres.database import DatabaseConnection
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 from callmark.kit.telemetry import logs
 from callmark.kit.work import LEASE

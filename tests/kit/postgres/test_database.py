@@ -24,9 +24,9 @@ from callmark.domain.deps import Deps
 from callmark.kit import patience
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database, Tx, connect, own_names, transaction_on
 from callmark.kit.postgres.faults import momentary
+from callmark.kit.postgres.kept_connections import KeptConnections
 
 
 @pytest.fixture

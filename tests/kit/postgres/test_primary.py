@@ -22,10 +22,10 @@ from tests.support.way_to_postgres import pass_on
 from callmark.kit import patience
 from callmark.kit.engines.data_directory import SOCKET_NAME
 from callmark.kit.errors import Unavailable
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres import database as pool, places, primary as choice
 from callmark.kit.postgres.database import Database, Transaction, connect, own_names
 from callmark.kit.postgres.dsn import Host, PostgresDsn
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.primary import Primary, hosts_of, with_host
 
 _PORT = "SELECT current_setting('port')::integer"

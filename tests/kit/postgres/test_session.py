@@ -11,8 +11,8 @@ from tests.support.opened_deps import PATIENT_S
 from tests.support.pooler import pooled
 
 from callmark.kit.errors import EngineRefuses
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import Database, Tx, connect, own_names
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.session import POOLED, begin
 
 _STATEMENT = "SELECT name FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1"

@@ -11,9 +11,9 @@ from tests.support.opened_deps import PATIENT_S
 
 from callmark.domain.deps import Deps
 from callmark.kit.errors import Conflict
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
 from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 
 

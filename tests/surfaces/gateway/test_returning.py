@@ -33,8 +33,8 @@ from callmark.domain.handsets import presence
 from callmark.domain.personalisation.model import Outcome
 from callmark.instants import to_ms
 from callmark.kit.fabric.fanout import Answer, Push
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.postgres.statement_batcher import StatementBatcher
 
 

@@ -28,7 +28,7 @@ POOLED: LiteralString = f"{_SHARED}; SET plan_cache_mode = force_custom_plan"
 """Each run is planned for its values (docs/decisions/0086-plans-by-values.md)."""
 
 KEPT: LiteralString = f"{_SHARED}; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off"
-"""For `kit.fastpath.kept_connections`, which says why."""
+"""For `kit.postgres.kept_connections`, which says why."""
 
 UNTIMED: LiteralString = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"
 """Before a transaction that takes as long as it takes; only PostgreSQL 17 and newer have that setting."""

@@ -4,7 +4,7 @@ A statement that takes many items is named by its function. Callers hand in thei
 statement runs, the next callers' items collect, so under load the number of round trips and commits follows the engine
 and the disk, not the requests, and a lone caller does not wait.
 
-They run on separate connections (`kit/fastpath/kept_connections.py`) that keep plans: each is looked up by keys, so
+They run on separate connections (`kit/postgres/kept_connections.py`) that keep plans: each is looked up by keys, so
 that no other plan could be better, and planning over partitions was measured to cost twice as much as running
 (docs/performance.md).
 """
@@ -19,9 +19,9 @@ import structlog
 from callmark.kit import patience
 from callmark.kit.clock import Clock
 from callmark.kit.errors import Unavailable
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import DatabaseConnection
 from callmark.kit.postgres.faults import momentary
+from callmark.kit.postgres.kept_connections import KeptConnections
 from callmark.kit.telemetry.metrics import GATHERED_ITEMS
 
 log = structlog.get_logger(__name__)

@@ -17,8 +17,8 @@ from tests.support.waiting import until
 from callmark.domain.deps import Deps
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
-from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.postgres.database import transaction_on
+from callmark.kit.postgres.kept_connections import KeptConnections
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_what_is_under_way_when_the_time_for_closing_is_over_is_cut(
             await kept.close()
             await tx.execute("SELECT 1")
 
-    monkeypatch.setattr("callmark.kit.fastpath.kept_connections.CLOSED_WITHIN_S", 0)
+    monkeypatch.setattr("callmark.kit.postgres.kept_connections.CLOSED_WITHIN_S", 0)
     with pytest.raises(Unavailable):
         await close_in_the_middle()
 
@@ -130,7 +130,7 @@ async def test_they_outlive_their_engine(first_starts: FirstStarts) -> None:
 async def test_closing_waits_for_what_is_under_way_and_refuses_the_rest(
     kept: KeptConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callmark.kit.fastpath.kept_connections.CLOSED_WITHIN_S", 60)
+    monkeypatch.setattr("callmark.kit.postgres.kept_connections.CLOSED_WITHIN_S", 60)
     async with kept.connection() as tx:
         closing = asyncio.create_task(kept.close())
         assert await tx.fetchval("SELECT 1") == 1
