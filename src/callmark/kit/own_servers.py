@@ -3,7 +3,7 @@
 import ssl
 
 
-def held_against(*urls: str) -> ssl.SSLContext | bool:
+def httpx_verify(*urls: str) -> ssl.SSLContext | bool:
     """The `verify` of httpx for servers at `urls`: no certificates where all are asked without TLS.
 
     It would read all those of this machine, which takes longer than to connect. With none, every server by TLS would be

@@ -18,7 +18,7 @@ from callmark.kit.errors import SetupError
 from callmark.kit.exit_status import AnsweringCommand
 from callmark.kit.health import Check
 from callmark.kit.outbound.fcm import read_service_account
-from callmark.kit.own_servers import held_against
+from callmark.kit.own_servers import httpx_verify
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.settings.addresses import http_url
@@ -202,7 +202,7 @@ async def _parts(settings: Settings) -> list[CheckResult]:
         urls, runs = [http_url(settings.reached_admin_host, port)] if (port := settings.admin_port) else [], False
     if not urls and not runs:
         return []
-    async with httpx.AsyncClient(trust_env=False, timeout=5, verify=held_against(*urls)) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=5, verify=httpx_verify(*urls)) as http:
         for url in urls:
             try:
                 found = msgspec.json.decode((await http.get(f"{url}/readyz/all")).content, type=_Readiness)
@@ -236,7 +236,7 @@ async def _ports(settings: Settings) -> list[CheckResult]:
 async def _is_ours(settings: Settings) -> bool:
     url = f"{public_url(msgspec.structs.replace(settings, public_url=''))}/healthz"
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=held_against(url)) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=httpx_verify(url)) as http:
             return (await http.get(url)).json() == {"status": "ok"}
     except (httpx.HTTPError, ValueError):
         return False

@@ -15,7 +15,7 @@ from tests.support.waiting import open_connected
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric.client import Fabric
-from callmark.kit.own_servers import held_against
+from callmark.kit.own_servers import httpx_verify
 from callmark.kit.ports import LOOPBACK
 from callmark.kit.settings import Settings
 from callmark.processes.http import Server
@@ -29,7 +29,7 @@ from callmark.surfaces.emulator.push_service import service_account
 ROLES = frozenset({"api", "gateway"})
 JSON = {"Content-Type": "application/json"}
 
-NO_TLS = held_against()
+NO_TLS = httpx_verify()
 """Without the certificates of this machine, whose reading takes longer than most tests."""
 
 _account = b""

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
-from callmark.kit.own_servers import held_against
+from callmark.kit.own_servers import httpx_verify
 from callmark.kit.process_start import import_without, importing
 from callmark.kit.roles import ALL_ROLES, ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
@@ -126,7 +126,7 @@ class _Demo(Struct):
             )
         url = running.base_url
         async with (
-            httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, verify=held_against(url)) as http,
+            httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, verify=httpx_verify(url)) as http,
             open_deps(running.settings, "demo") as deps,
         ):
             self.good = await Story(http, self.credentials, printer, deps, sip=self.sip).tell()

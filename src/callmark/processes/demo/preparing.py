@@ -5,7 +5,7 @@ import contextlib
 
 import httpx
 
-from callmark.kit.own_servers import held_against
+from callmark.kit.own_servers import httpx_verify
 from callmark.kit.settings import Settings
 from callmark.processes.compose import open_deps
 from callmark.processes.demo.credentials import read_credentials, write_credentials, write_env
@@ -32,7 +32,7 @@ async def prepare(settings: Settings) -> None:
 async def until_ready(base_url: str) -> None:
     """Returns when everything that the demo promises is there, each magic receiver included; 30 seconds at most."""
     with contextlib.suppress(TimeoutError, httpx.HTTPError):
-        verify = held_against(base_url)
+        verify = httpx_verify(base_url)
         async with (
             httpx.AsyncClient(base_url=base_url, trust_env=False, verify=verify) as http,
             asyncio.timeout(_READY_WITHIN_S),

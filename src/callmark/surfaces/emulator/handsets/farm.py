@@ -16,7 +16,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.kit.errors import AppError, NotFound, Unauthenticated, Unavailable
 from callmark.kit.ids import new_id
-from callmark.kit.own_servers import held_against
+from callmark.kit.own_servers import httpx_verify
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.kit.tasks import results_of
 from callmark.surfaces.emulator import state_queries
@@ -45,7 +45,7 @@ async def run_farm(deps: Deps) -> None:
     """Runs every virtual handset until cancelled. The magic receivers that the table lacks are added first."""
     keep_token(deps.settings)
     limits = httpx.Limits(max_connections=AT_ONCE)
-    verify = held_against(deps.public_url)
+    verify = httpx_verify(deps.public_url)
     async with httpx.AsyncClient(trust_env=False, timeout=5, limits=limits, verify=verify) as http:
         farm = Farm(deps, http)
         try:
