@@ -139,7 +139,7 @@ async def test_a_data_directory_on_a_disk_that_is_full_and_takes_no_file(doctor:
 
 
 async def test_a_data_directory_that_a_start_would_refuse(doctor: Doctor, tmp_path: Path) -> None:
-    place = tmp_path / "volume"
+    place = tmp_path / "volume; OLD"
     (place / "lost+found").mkdir(parents=True)
     place.chmod(0o700)
     assert (await embedded(doctor).examine(data=str(place)))["data directory"].ok

@@ -95,8 +95,13 @@ async def _own_engines(settings: Settings) -> list[CheckResult]:
 def _no_installation(exc: SetupError) -> CheckResult:
     if isinstance(exc, NothingRuns):
         return CheckResult("installation", ok=True, detail=exc.message)
+    return _cut("installation", exc)
+
+
+def _cut(name: str, exc: SetupError) -> CheckResult:
+    """What is wrong with a data directory, and behind the last semicolon the advice: its path may have others."""
     detail, _, advice = exc.message.rpartition("; ")
-    return CheckResult("installation", ok=False, detail=detail, advice=advice[:1].upper() + advice[1:] + ".")
+    return CheckResult(name, ok=False, detail=detail, advice=f"{advice[:1].upper()}{advice[1:]}.")
 
 
 def _not_checked(name: str, settings: Settings) -> CheckResult:
@@ -186,8 +191,7 @@ def _data_directory(settings: Settings) -> CheckResult:
     except PermissionError:
         return CheckResult("data directory", ok=False, detail=f"{path} belongs to another user", advice=_AS_OWNER)
     except SetupError as exc:
-        detail, _, advice = exc.message.partition("; ")
-        return CheckResult("data directory", ok=False, detail=detail, advice=f"{advice.capitalize()}.")
+        return _cut("data directory", exc)
     return CheckResult("data directory", ok=True, detail=f"{path}{'' if path.exists() else ' (will be created)'}")
 
 
