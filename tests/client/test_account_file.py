@@ -105,12 +105,6 @@ def test_a_palette_of_few_colours_is_read(colours: int) -> None:
     assert pixels(out.getvalue())[2] == image.convert("RGBA").tobytes()
 
 
-def test_black_and_white_is_read() -> None:
-    image, out = picture("L").convert("1"), io.BytesIO()
-    image.save(out, "PNG")
-    assert pixels(out.getvalue())[2] == image.convert("RGBA").tobytes()
-
-
 def picture(mode: str) -> Image.Image:
     """A small picture that is not even, with transparency where the mode has it."""
     image = Image.new("RGBA", (24, 17))
@@ -122,7 +116,7 @@ def picture(mode: str) -> Image.Image:
     return image.convert(mode)
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P"])
 def test_pixels_are_read_as_pillow_reads_them(mode: str) -> None:
     image, out = picture(mode), io.BytesIO()
     image.save(out, "PNG")

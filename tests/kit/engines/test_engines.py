@@ -339,22 +339,16 @@ async def test_nats_keeps_its_port_and_credential(directory: Path) -> None:
         assert again == url
 
 
-async def test_a_nats_left_over_is_stopped_first(directory: Path) -> None:
-    first = EmbeddedNats(directory / "data")
-    url = await first.start()
-    async with EmbeddedNats(directory / "data") as second:
-        assert await first.wait() is not None
-        assert second == url
-
-
-async def test_a_nats_left_over_is_found_by_any_name_of_its_directory(directory: Path) -> None:
+async def test_a_nats_left_over_is_stopped_first_by_any_name_of_its_directory(directory: Path) -> None:
     (directory / "link").symlink_to("data")
-    first = EmbeddedNats(directory / "data")
+    first, second = EmbeddedNats(directory / "data"), EmbeddedNats(directory / "data")
     url = await first.start()
     assert nats_of(directory / "link/nats/nats.conf") == [first.pid]
-    async with EmbeddedNats(directory / "link") as second:
-        assert await first.wait() is not None
-        assert second == url
+    assert await second.start() == url
+    assert await first.wait() is not None
+    async with EmbeddedNats(directory / "link") as third:
+        assert await second.wait() is not None
+        assert third == url
 
 
 # the data directory ---------------------------------------------------------------------------------------------------
