@@ -84,6 +84,33 @@ def test_clocks_that_agree_are_not_corrected_by_what_a_slow_answer_makes_of_them
     assert not watch.correction()
 
 
+@pytest.mark.parametrize(
+    ("off", "took"),
+    [(1.0, [0.002, 1.9, 0.002, 1.9]), (-1.0, [0.002, 1.9]), (0.16, [0.002, 0.15, 0.002]), (0.105, [0.002, 0.02])],
+)
+def test_a_slow_answer_takes_no_correction_back_that_may_be_right(off: float, took: list[float]) -> None:
+    since_boot, right = 0.0, FakeClock()
+    wrong = FakeClock(right.now() + timedelta(seconds=off))
+    watch = ClockWatch(wrong, lambda: since_boot)
+
+    def advance(seconds: float) -> datetime:
+        nonlocal since_boot
+        since_boot += seconds
+        for clock in (right, wrong):
+            clock.advance(timedelta(seconds=seconds))
+        return right.now()
+
+    for seconds in took:
+        began = watch.begin()
+        theirs = advance(seconds / 2)
+        advance(seconds / 2)
+        watch.heard(theirs, began)
+        assert watch.correction() == pytest.approx(off, abs=0.001)
+    wrong.advance(-timedelta(seconds=off))
+    watch.heard(right.now(), watch.begin())
+    assert not watch.correction()
+
+
 @pytest.mark.parametrize("off", [3, -3, 7200, -7200])
 def test_instants_of_machines_whose_clocks_differ_are_in_one_order(off: int) -> None:
     since_boot, right = 0.0, FakeClock()

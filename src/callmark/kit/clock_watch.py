@@ -76,15 +76,15 @@ class ClockWatch:
         """Seconds to take off our clock, so that its instants are in one order with those of other machines.
 
         It changes in steps, and is nothing while the clocks agree: processes of one machine, whose order is exact, are
-        not moved apart by what they measure.
+        not moved apart by what they measure. A slow answer changes nothing that may be true by it.
         """
         began = self._since_boot()
         off = self._real.now().timestamp() - self._theirs_at_boot - began if self._heard else 0.0
-        most = CORRECTED_FROM_S + self._unsure_s + self._since_boot() - began
-        if abs(off) <= most:
+        unsure = self._unsure_s + self._since_boot() - began
+        if abs(off - self._correction) > CORRECTED_FROM_S + unsure:
+            self._correction = off if abs(off) > CORRECTED_FROM_S + unsure else 0.0
+        elif abs(off) + unsure <= CORRECTED_FROM_S:
             self._correction = 0.0
-        elif abs(off - self._correction) > most:
-            self._correction = off
         return self._correction
 
     def is_set_back(self) -> bool:
