@@ -39,12 +39,15 @@ async def test_a_younger_row_among_the_first_keeps_none_of_the_others(
     async with deps.db.connection() as tx:
         await tx.execute("CREATE TABLE aged (id uuid PRIMARY KEY, at timestamptz)")
         await tx.execute(
-            "INSERT INTO aged SELECT lpad(to_hex(n), 32, '0')::uuid, $2::timestamptz - make_interval(days => n % 7 + 1)"
-            " FROM generate_series(1, $1::int) n",
+            "INSERT INTO aged SELECT ('1' || lpad(to_hex(n), 31, '0'))::uuid,"
+            " $2::timestamptz - make_interval(days => n % 7 + 1) FROM generate_series(1, $1::int) n",
             PIECE + 3,
             now,
         )
-        await tx.execute("UPDATE aged SET at = $1 WHERE id = lpad('5', 32, '0')::uuid", now)
+        await tx.execute("UPDATE aged SET at = $1 WHERE id = ('1' || lpad('5', 31, '0'))::uuid", now)
+        await tx.execute(  # what has no age yet, before all others
+            "INSERT INTO aged SELECT lpad(to_hex(n), 32, '0')::uuid FROM generate_series(1, $1::int) n", PIECE
+        )
     assert await delete(deps.db, "aged", "at", now) == PIECE + 2
     assert await delete(deps.db, "aged", "at", now) == 0
     assert await delete(deps.db, "aged", "at", now + timedelta(seconds=1)) == 1

@@ -65,7 +65,8 @@ async def delete_older(
 async def delete_older_by_id(db: Database, table: LiteralString, column: LiteralString, instant: datetime) -> int:
     """As `delete_older` without such an index, where ids are in about the same order: up to a piece that has none.
 
-    A row that is younger than those beside it is skipped, and ends nothing. Primary key.
+    A row that is younger than those beside it is skipped, and ends nothing; one without an instant has no age and is
+    skipped too, however many there are. Primary key.
     """
     count, after = 0, UUID(int=0)
     while True:
@@ -73,7 +74,10 @@ async def delete_older_by_id(db: Database, table: LiteralString, column: Literal
             piece = await fetch_one(
                 tx,
                 f"""
-                WITH piece AS (SELECT id, {column} < $1 AS is_old FROM {table} WHERE id > $2 ORDER BY id LIMIT $3),
+                WITH piece AS (
+                  SELECT id, {column} < $1 AS is_old FROM {table} WHERE id > $2 AND {column} IS NOT NULL
+                  ORDER BY id LIMIT $3
+                ),
                 gone AS (
                   DELETE FROM {table} WHERE id = ANY (ARRAY (SELECT id FROM piece WHERE is_old)) AND {column} < $1
                   RETURNING id
