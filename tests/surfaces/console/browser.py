@@ -160,7 +160,7 @@ class Browser(Struct):
 
     @property
     def csrf(self) -> str:
-        """A token that the console accepts from this browser. It names no person, as none did in older versions."""
+        """The token of a page that this browser was just shown."""
         jar = self.http.cookies
         key = jar.get(cookies.SESSION) or jar.get(cookies.VISITOR) or "none"
         return cookies.csrf_token(key, cookies.Viewer(self.person, self.acting_for))

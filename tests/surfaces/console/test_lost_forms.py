@@ -84,7 +84,8 @@ async def test_a_kept_form_is_shown_to_its_owner_and_to_nobody_else(
 async def test_a_strangers_form_is_not_shown_to_who_follows_its_address(business: Business, browse: Visitors) -> None:
     """It would stand on a page of ours, with a button that sends it in the name of who is signed in."""
     stranger = browse()
-    planted = await stranger.http.post("/console/keys/new", data=FORM, headers=OURS)
+    hers = cookies.csrf_token("another", cookies.Viewer(Person(member_id=business.admin.id), business.account.id))
+    planted = await stranger.http.post("/console/keys/new", data={**FORM, "csrf": hers}, headers=OURS)
     onward = unquote(planted.headers["location"]).partition("next=")[2]
     assert onward.startswith("/console/kept-forms/")
     alice = await browse.as_member(business.admin)
@@ -116,8 +117,17 @@ async def test_passwords_are_not_kept_and_the_page_says_so(
     assert "Submit now" not in text_of(kept)
 
 
+_OF_NOBODY = cookies.csrf_token("another", cookies.NOBODY)
+
+
 @pytest.mark.parametrize(
-    ("form", "said"), [({}, "Nothing was changed."), ({"name": "x" * 300_000}, "could not be kept")]
+    ("form", "said"),
+    [
+        ({}, "Nothing was changed."),
+        ({"name": "x" * 300_000}, "could not be kept"),
+        ({"name": "Dialler", "csrf": _OF_NOBODY}, "could not be kept"),
+    ],
+    ids=["empty", "too long", "of nobody"],
 )
 async def test_what_is_not_kept_is_said(
     business: Business, browse: Visitors, clock: FakeClock, form: dict[str, str], said: str

@@ -5,6 +5,9 @@ import re
 import httpx
 from tests.surfaces.console.browser import Business, Visitors
 
+from callmark.surfaces.console import menu
+from callmark.surfaces.console.routes import TABLE
+
 CURRENT = re.compile(r'<a class="(?:nav-link|dropdown-item active)" href="([^"]+)" aria-current="page"')
 
 
@@ -29,6 +32,14 @@ ENTRIES = {
     "/console/me": "/console/me",
 }
 """By page: the entry that it belongs to."""
+
+
+def test_every_entry_leads_to_a_page() -> None:
+    sections = (*menu.BUSINESS, *menu.OPERATOR)
+    entries = [*(item for section in sections for item in section.items), *menu.BOTTOM, *menu.OVERFLOW]
+    pages = {route.path for route in TABLE if route.method == "GET"}
+    assert len(entries) > 30
+    assert [item.path for item in entries if item.path not in pages] == []
 
 
 async def test_a_page_marks_the_one_entry_that_it_belongs_to(business: Business, browse: Visitors) -> None:

@@ -158,7 +158,7 @@ async def test_a_damaged_cookie_is_ignored(business: Business, browse: Visitors)
     assert found == []
 
 
-async def test_a_field_that_is_no_text_is_told_with_its_place(everybody: list[Browser]) -> None:
+async def test_a_field_that_is_no_text_is_refused(everybody: list[Browser]) -> None:
     form, found = {"Content-Type": "application/x-www-form-urlencoded"}, list[str]()
     for body, entry in product(NOT_TEXT, TABLE):
         if entry.method == "POST" and "{" not in entry.path and entry.needs is not Access.ANYBODY:

@@ -30,7 +30,7 @@ async def hand_to_session(deps: Deps, session: Session, kind: str, content: byte
 
 
 async def hand_to_person(deps: Deps, person: Person, kind: str, content: bytes) -> str:
-    """A token that gives the content once, for 30 minutes, to this person; without one, to anyone who has the token.
+    """A token that gives the content once, for 30 minutes, to this person; to anyone who has it, if nobody is named.
 
     Raises NotFound for a person who does not exist: a browser's cookie or an old page may name anybody.
     """

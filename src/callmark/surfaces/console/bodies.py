@@ -42,8 +42,8 @@ async def read_form(request: Request, largest_bytes: int, *, is_trusted: bool) -
     """The fields and files of a form; a file of over `largest_bytes` is given as LargeFile.
 
     Of someone who is not signed in (`is_trusted`), `largest_bytes` bound the whole body. Raises PayloadTooLarge for
-    a body that is too large to be read past, UnsupportedEncoding for a compressed one, NotUtf8 for fields that are no
-    text, InvalidInput for what is no form.
+    a body that is too large to be read past, UnsupportedEncoding for a compressed one, InvalidInput for fields that are
+    no text and for what is no form.
     """
     kind = request.headers.get("content-type", "")
     if not kind.startswith(_FORMS):
@@ -134,7 +134,7 @@ def _check(text: bytes) -> None:
 
 
 def _fields(body: bytes, most: int) -> FormData:
-    """The fields of a form without files, at most `most`. Raises InvalidInput, of which NotUtf8 is one."""
+    """The fields of a form without files, at most `most`. Raises InvalidInput."""
     if body.count(b"&") >= most:
         raise InvalidInput(_NO_FORM)
     pairs = [pair.partition(b"=") for pair in body.split(b"&") if pair]

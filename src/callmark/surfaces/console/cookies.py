@@ -49,7 +49,7 @@ _flash = msgspec.json.Decoder(tuple[str, str]).decode
 class Viewer(Struct, frozen=True):
     """Whom a page was made for: the person, and the account that the session acted for.
 
-    Neither is named by a page for who is not signed in. A page from before an upgrade may name no person.
+    Neither is named by a page for who is not signed in.
     """
 
     person: Person = Person()
@@ -163,9 +163,7 @@ def is_csrf_token(token: str, key: str) -> bool:
 def viewer_of(token: str) -> Viewer:
     """Whom a token names, whatever key it was made for. Only `is_csrf_token` says that it is one of ours."""
     names = _unmasked(token)[_CSRF_BYTES:]
-    if not _are_names(names):
-        return Viewer()
-    if not names:
+    if not names or not _are_names(names):
         return NOBODY
     named, account = UUID(bytes=names[1:_PERSON_BYTES]), names[_PERSON_BYTES:]
     person = Person(MemberId(named)) if names[:1] == b"m" else Person(operator_id=OperatorId(named))

@@ -60,7 +60,7 @@ class KeptForm(msgspec.Struct):
     is_of_account: bool = False
     """Whether it acts on the session's account."""
     account_id: AccountId | None = None
-    """That account, as the page named it; None for a member's form from before an upgrade."""
+    """That account, as the page named it."""
     is_late: bool = True
     """Whether it came too late; otherwise the session acted for another account."""
 
@@ -154,8 +154,7 @@ async def _keep_for_other(request: ConsoleRequest, kept: KeptForm, person: Perso
 
     Nobody else is shown what is in it, whether it can be kept or not: it may be whole lists of another business.
     """
-    is_known = person != Person()
-    if is_known and _typed(kept) and (token := await _hand_over(request, kept, person)):
+    if _typed(kept) and (token := await _hand_over(request, kept, person)):
         return _go(request, f"{KEPT}/{token}")
     if request.is_htmx:  # as for another account
         return await stale_pages.banner(request, 200)
@@ -196,7 +195,6 @@ def _opened(request: ConsoleRequest, content: bytes | None) -> KeptForm | None:
 
 
 def _is_of_other_account(kept: KeptForm, request: ConsoleRequest) -> bool:
-    """A member has one account alone: it is meant where a member's form names none."""
     return kept.is_of_account and kept.account_id != request.live_session.account_id
 
 
@@ -226,11 +224,11 @@ def _typed(kept: KeptForm) -> bool:
 
 
 async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) -> str:
-    """A token for the form; empty when it is too large, too many come from there, or the person no longer exists."""
+    """A token for the form; empty for nobody's or one that is too large, too many, or for a person who is gone."""
     browser = _browser(request) or random_text(TOKEN_LENGTH)
     kept.browser = sha256(browser)
     content = msgspec.msgpack.encode(kept)
-    if len(content) > _LARGEST_BYTES:
+    if person == Person() or len(content) > _LARGEST_BYTES:
         return ""
     try:
         await throttle.take(request.deps, throttle.KEPT_FORM, request.origin.network)

@@ -1,4 +1,4 @@
-"""The menus: what is where in the left panel. An entry shows when its page exists, and role and plan allow it."""
+"""The menus: what is where in the left panel. An entry shows when role and plan allow it."""
 
 from collections.abc import Collection
 
