@@ -134,3 +134,31 @@ async def test_no_chunks_are_sent_to_a_client_that_does_not_know_them(head: byte
         got = await _answer(port, head)
     assert got.partition(b"\r\n\r\n")[2] == body
     assert (b"transfer-encoding" in got) == body.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "body"),
+    [
+        pytest.param(GET, b"6\r\nhello \r\n", id="chunks"),
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n", None, id="HTTP/1.0"),
+        pytest.param(b"GET / HTTP/1.0\r\n\r\n\x16\x03 is no HTTP\r\n\r\n", None, id="HTTP/1.0 and no HTTP"),
+        pytest.param(b"POST / HTTP/1.0\r\nContent-Length: 4\r\n\r\n12", None, id="HTTP/1.0 and a body"),
+    ],
+)
+async def test_an_answer_that_fails_half_way_is_not_taken_for_a_whole_one(sent: bytes, body: bytes | None) -> None:
+    """It lacks its last chunk, or ends with a reset."""
+
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await hello(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello ", "more_body": True})
+        raise RuntimeError
+
+    async with _serving(failing) as port:
+        if body is None:
+            with pytest.raises(ConnectionResetError):
+                await _answer(port, sent)
+        else:
+            assert (await _answer(port, sent)).partition(b"\r\n\r\n")[2] == body

@@ -39,14 +39,14 @@ _OF_A_BODY = {b"content-length", b"transfer-encoding"}
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with sixteen differences.
+    """uvicorn's, with these differences.
 
     - The application may cut the connection without an answer, as the emulator's sinks do.
     - It may ask whether the client has gone (`is_gone`), because what is sent then is dropped without a word.
     - It may ask to hear that the server stops (`on_shutdown`, `is_stopping`), for answers that wait or have no end.
     - What is no HTTP gets the error envelope too (contract D42: every error of any kind is JSON).
     - A head that never ends is refused.
-    - An answer leaves in one write.
+    - An answer leaves in one write, and to HTTP/1.0 without chunks.
     - A request without one `Host` is refused: two readers may take two different ones (RFC 9112, 3.2).
     - A refusal comes in its turn, behind the answers to the requests before it.
     - A connection beyond the most that may be open is refused, so that files are left for those to the engines.
@@ -383,7 +383,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _end(self, *, is_more_expected: bool) -> None:
         if self._drain or self.transport.is_closing():
             return
-        if self._sends_no_more or not (is_more_expected or self._waiting_refusal):
+        is_cut_off = self.answering and self.answering.transport.is_cut_off()  # a drain would end it in good order
+        if is_cut_off or self._sends_no_more or not (is_more_expected or self._waiting_refusal):
             self.transport.close()
             return
         self._wait(None)

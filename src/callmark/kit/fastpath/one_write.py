@@ -1,12 +1,16 @@
 """An answer's way out of `http_protocol`."""
 
 import asyncio
+import socket
+import struct
 from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _END_OF_HEAD = b"\r\n"
 _CHUNKED = b"transfer-encoding: chunked\r\n"
+_RESET, _CLOSE = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
+"""What the end of a connection is, as `SO_LINGER` has it."""
 
 
 class OpenConnection(Protocol):
@@ -30,7 +34,8 @@ class OneWrite:
     connection and sends another visitor's request on it.
 
     To a client of HTTP/1.0 nothing is sent in chunks, which it would take for the body: the end of the connection,
-    which uvicorn closes, is the body's (RFC 9112, 6.1 and 6.3).
+    which uvicorn closes, is the body's (RFC 9112, 6.1 and 6.3). Until the body is whole that end is a reset, whatever
+    brings it about: nginx speaks HTTP/1.0 by default, and a file that was cut off would be a whole one.
     """
 
     __slots__ = ("_connection", "_head", "_is_unframed")
@@ -53,6 +58,7 @@ class OneWrite:
                     data = data.removesuffix(_END_OF_HEAD) + b"connection: close\r\n" + _END_OF_HEAD
             if answering.scope["http_version"] == "1.0" and data.endswith(_CHUNKED + _END_OF_HEAD):
                 data, self._is_unframed = data.removesuffix(_CHUNKED + _END_OF_HEAD) + _END_OF_HEAD, True
+                self._let_end_be(_RESET)
             self._head = data
             asyncio.get_running_loop().call_soon(self.write_head)
             return
@@ -68,11 +74,20 @@ class OneWrite:
     def close(self) -> None:
         """Ends the connection behind the answer."""
         self.write_head()
+        if self._is_unframed and not self.is_cut_off():
+            self._let_end_be(_CLOSE)
         self._connection.end()
+
+    def is_cut_off(self) -> bool:
+        """Whether the body has no frame and is not whole, so that nothing but a reset says so."""
+        return self._is_unframed and not self._connection.answering.response_complete
 
     def is_closing(self) -> bool:
         """Whether the connection is being closed."""
         return self._connection.transport.is_closing()
+
+    def _let_end_be(self, end: bytes) -> None:
+        self._connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, end)
 
 
 def _without_frame(chunk: bytes) -> bytes:
