@@ -3,13 +3,16 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 import pytest
+from obstore.store import ObjectStore, S3Store
 from tests.support.s3_server import Bucket, bucket_server
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.object_store import Files, files_of
+from callmark.kit.s3 import open_bucket
 from callmark.kit.settings import read_settings
 
 MEGABYTE = bytes(range(256)) * 4096
@@ -82,6 +85,22 @@ async def test_what_is_sent_slowly_is_no_silence(bucket: Bucket, monkeypatch: py
     assert await files.open("exports/b.csv") is None
     await writing
     assert bucket.asked.count("PUT") == 1  # the reading, which began later, has timed out and was repeated
+
+
+async def test_what_was_sent_for_minutes_is_sent_again(bucket: Bucket) -> None:
+    assert bucket
+    url = f"s3://callmark/{new_id()}"
+    assert _tried_for(open_bucket(url)) < timedelta(seconds=30)
+    assert timedelta(minutes=4) < _tried_for(open_bucket(url, writes=True)) < timedelta(minutes=5)
+
+
+def _tried_for(store: ObjectStore) -> timedelta:
+    """For how long the client repeats a request, counted from its beginning."""
+    assert isinstance(store, S3Store)
+    assert store.retry_config
+    tried_for = store.retry_config["retry_timeout"]
+    assert isinstance(tried_for, timedelta)
+    return tried_for
 
 
 async def test_an_upload_whose_last_answer_was_lost_has_ended_well(files: Files, bucket: Bucket) -> None:

@@ -24,7 +24,9 @@ _SENT = (
 """What is sent, or is a part of an address. obstore panics at a line break in it."""
 
 _TRIED_FOR = timedelta(seconds=25)
-"""For how long a request is repeated: less than a silence, so that a silent store is asked once. People wait for it."""
+"""For how long a request is repeated, from its beginning: less than a silence, so that a silent store is asked once.
+People wait for it.
+"""
 
 _WAITS_AT_MOST = timedelta(seconds=3)
 """Between two attempts. Else a store that is back could be asked again when its time is over."""
@@ -37,6 +39,9 @@ _WRITES_WITHIN = timedelta(minutes=5)
 
 The client counts a silence from the beginning of the request, so also while it sends.
 """
+
+_WRITES_TRIED_FOR = timedelta(minutes=4, seconds=30)
+"""As `_TRIED_FOR`, less than a silence: what took minutes to send is sent again where it is refused."""
 
 _OPTIONS = (
     "allow_http",
@@ -58,7 +63,7 @@ def open_bucket(url: str, *, once_within: timedelta | None = None, writes: bool 
     `once_within`: each request is made once, and has so long. `writes`: it is for what takes long to send.
     """
     retry: RetryConfig = {
-        "retry_timeout": once_within or _TRIED_FOR,
+        "retry_timeout": once_within or (_WRITES_TRIED_FOR if writes else _TRIED_FOR),
         "max_retries": _MANY,
         "backoff": {"max_backoff": _WAITS_AT_MOST},
     }
