@@ -57,6 +57,16 @@ async def test_what_breaks_off_leaves_nothing(files: Files, tmp_path: Path) -> N
     assert list(os.walk(tmp_path / "objects"))[-1][2] == []
 
 
+async def test_what_the_source_does_not_find_is_not_taken_for_a_file_that_is_whole(files: Files) -> None:
+    async def broken() -> AsyncGenerator[bytes]:
+        yield MEGABYTE
+        raise FileNotFoundError
+
+    await files.write("exports/a.csv", chunks(1))
+    with pytest.raises(Unavailable):
+        await files.write("exports/a.csv", broken())
+
+
 async def test_files_are_listed_and_removed(files: Files) -> None:
     assert not await files.sizes("exports")
     for name in ("exports/a.csv", "exports/b.csv", "other/c.csv"):

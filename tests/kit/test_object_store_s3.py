@@ -98,7 +98,7 @@ def _tried_for(store: ObjectStore) -> timedelta:
     """For how long the client repeats a request, counted from its beginning."""
     assert isinstance(store, S3Store)
     assert store.retry_config
-    tried_for = store.retry_config["retry_timeout"]
+    tried_for = store.retry_config.get("retry_timeout")
     assert isinstance(tried_for, timedelta)
     return tried_for
 

@@ -53,7 +53,7 @@ class Files:
 
     async def write(self, name: str, chunks: AsyncIterator[bytes]) -> None:
         """Makes or replaces a file; ten megabytes of it are in memory at most. What `chunks` raises leaves nothing."""
-        size = 0
+        size, is_sent = 0, False
         with _named_when_lost():
             try:
                 async with obstore.open_writer_async(
@@ -62,8 +62,9 @@ class Files:
                     async for chunk in chunks:
                         size += len(chunk)
                         await writer.write(chunk)
+                    is_sent = True
             except FileNotFoundError:  # of the upload, which has ended where the answer to its end was lost
-                if await self._size(name) != size:
+                if not is_sent or await self._size(name) != size:
                     raise
 
     async def open(self, name: str) -> Stored | None:
