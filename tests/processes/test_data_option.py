@@ -1,5 +1,6 @@
 """The data directory of the commands that run the platform: `--data`, and `CALLMARK_DATA`."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,10 @@ def test_a_file_in_the_environment_is_refused_and_so_is_a_path_below_one(
 def test_a_path_where_nothing_can_ever_be_is_refused(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where the engines are elsewhere, for it is handed down to each process."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CALLMARK_POSTGRES_DSN", "postgresql://callmark@127.0.0.1:1/callmark")
+    monkeypatch.setenv("CALLMARK_NATS_URL", "nats://127.0.0.1:1")
     (tmp_path / "one").symlink_to("other")
     (tmp_path / "other").symlink_to("one")
     for data, why in (
@@ -64,6 +68,7 @@ def test_a_path_where_nothing_can_ever_be_is_refused(
         ("one/x", "Too many levels of symbolic links"),
         ("n" * 300, "File name too long"),
         ("~nobody-of-this-name/x", "~nobody-of-this-name is nobody's home directory"),
+        (os.fsdecode(b"gr\xfcn"), "CALLMARK_DATA is invalid: it is not UTF-8"),
     ):
         result = CliRunner().invoke(cli, [*command.split(), "--data", data])
         assert (result.exit_code, why in result.output) == (1, True), result.output

@@ -124,6 +124,8 @@ def test_what_client_programs_read_is_no_setting_and_no_fault() -> None:
         ("ROLES", " , ", "it names no role"),
         ("ADMIN_HOST", "http://x", "a host name or an address, not a URL"),
         ("ADMIN_HOST", "", "is empty"),
+        ("NATS_CA", "gr\udcfcn.pem", "it is not UTF-8"),
+        ("SMTP_PASSWORD_FILE", "gr\udcfcn", "it is not UTF-8"),
     ],
 )
 def test_a_wrong_value_is_told_with_its_variable_and_what_it_takes(variable: str, value: str, said: str) -> None:

@@ -53,6 +53,7 @@ def _ours(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _made(values: dict[str, Any], defaults: Mapping[str, object], overrides: Mapping[str, object]) -> Settings:
     known = Settings.__struct_fields__
+    _refuse_bytes({variable_of(name): text for name, text in values.items()})
     files = _read_files(values)
     for name, value in values.items():
         if name not in known:
@@ -71,8 +72,19 @@ def _made(values: dict[str, Any], defaults: Mapping[str, object], overrides: Map
         is_linked = any(_is_of_kubernetes(name, str(values.get(name, ""))) for name in ("port", "admin_port"))
         hint = _FROM_KUBERNETES if is_linked else ""
         raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True)) + hint) from exc
+    _refuse_bytes(to_environ(settings))
     paths.refuse_endless(settings.data)
     return settings
+
+
+def _refuse_bytes(texts: Mapping[str, str]) -> None:
+    """Raises SetupError for what is no text: it cannot be handed down, printed or put into JSON."""
+    for variable, text in texts.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            why = "it is not UTF-8, or the locale (LANG, LC_ALL) is one without UTF-8"
+            raise SetupError(f"{variable} is invalid: {why}") from None
 
 
 def _read_files(values: dict[str, Any]) -> dict[str, Path]:
