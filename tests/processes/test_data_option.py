@@ -84,3 +84,11 @@ def test_the_doctor_finds_that_the_data_directory_is_a_file(
     result = CliRunner().invoke(cli, ["doctor"])
     assert result.exit_code == 1
     assert f"{file} is not writable: Not a directory" in result.stdout
+
+
+def test_the_doctor_finds_once_that_no_engine_takes_the_name(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["doctor", "--data", str(tmp_path / "two\nlines")])
+    assert result.exit_code == 1
+    assert [line.partition(": ")[0] for line in result.stdout.splitlines() if "line break" in line] == [
+        "problem  data directory"
+    ]

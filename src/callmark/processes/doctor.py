@@ -73,7 +73,9 @@ async def examine(data: Path | None) -> list[CheckResult]:
     try:
         settings = reach(settings)
     except SetupError as exc:
-        return [*findings, _no_installation(exc), *await _own_engines(settings), *await _ports(settings)]
+        said = _no_installation(exc)
+        findings += [] if any(one.detail == said.detail for one in findings) else [said]
+        return [*findings, *await _own_engines(settings), *await _ports(settings)]
     findings += [finding async for finding in check_postgres(settings)]
     findings += [await check_nats(settings), await check_object_store(settings)]
     parts = await _parts(settings)
@@ -185,9 +187,11 @@ def _data_directory(settings: Settings) -> CheckResult:
         return CheckResult(
             "data directory", ok=False, detail=f"{path} is open to other users", advice=f"Run: chmod o-rwx {path}"
         )
+    directory = DataDirectory(path)
     try:
+        directory.refuse_path()
         if path.exists():
-            DataDirectory(path).refuse_foreign()
+            directory.refuse_foreign()
     except PermissionError:
         return CheckResult("data directory", ok=False, detail=f"{path} belongs to another user", advice=_AS_OWNER)
     except SetupError as exc:
