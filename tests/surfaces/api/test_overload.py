@@ -16,6 +16,7 @@ from tests.support.fake_clock import FakeClock
 
 from callmark.domain.alerts import recipients
 from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.model import TOKEN_FORM
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import SYSTEM
@@ -73,7 +74,7 @@ async def test_beyond_its_load_a_process_answers_503_at_once(deps: Deps, client:
 @pytest.mark.parametrize("addresses", [1, 40])
 async def test_strangers_take_no_account_s_share(deps: Deps, addresses: int) -> None:
     cast, app = await make_cast(deps), with_load(deps)
-    url, guessed = f"/clients/{cast.account.id}/labels", "a" * len(cast.token)
+    url, guessed = f"/clients/{cast.account.id}/labels", TOKEN_FORM.new()
     mine, *others = [client_at(app, f"192.0.2.{host}") for host in range(1, addresses + 2)]
 
     async def ask(client: httpx.AsyncClient, token: str) -> httpx.Response:
