@@ -1,6 +1,7 @@
 """An answer that leaves before its request is whole is the last on its connection, and arrives."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -171,8 +172,9 @@ async def test_a_request_that_does_not_end_is_refused_behind_the_answer_before_i
     limit_s, gate = 0.01, asyncio.Event()
     GATES["/slow"] = gate
     async with _serving(head_within_s=limit_s, body_silent_s=limit_s) as port, asyncio.timeout(30):
-        reader, writer = await asyncio.open_connection(LOOPBACK, port)
-        writer.write(SLOW + rest)
+        connected = socket.create_connection((LOOPBACK, port))
+        connected.sendall(SLOW + rest)  # is there before the server's time for it begins
+        reader, writer = await asyncio.open_connection(sock=connected)
         await reader.readuntil(b"\r\n\r\n")
         asyncio.get_running_loop().call_later(limit_s, gate.set)  # the server's began before
         assert (await reader.read()).startswith(b"helloHTTP/1.1 408 ")
