@@ -22,7 +22,7 @@ from callmark.kit.clock import SystemClock
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id, random_text
 from callmark.kit.postgres.database import DatabaseConnection, connect, own_names
-from callmark.kit.postgres.migrate import head, migrate, migrations, schema_number
+from callmark.kit.postgres.migrate import POST_NEEDED, head, migrate, migrations, schema_number
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 from callmark.processes.worker import prepare
@@ -237,7 +237,7 @@ async def test_a_migration_and_a_writer_that_wait_for_each_other_are_both_done_i
         await writer.execute("SET deadlock_timeout = '10min'")  # so the migration is the one that is undone
         async with writer.transaction():
             await writer.execute("LOCK TABLE attempt IN ROW EXCLUSIVE MODE")
-            migrating = asyncio.create_task(migrate(empty, SystemClock(), phase="pre"))
+            migrating = asyncio.create_task(migrate(empty, SystemClock()))
             await until(lambda: _is_waiting(writer))  # it has the webhooks by now
             await writer.execute("LOCK TABLE webhook IN ROW EXCLUSIVE MODE")
         assert 19 in {step.number for step in await migrating}
@@ -261,7 +261,7 @@ async def test_a_lock_that_is_not_to_be_had_is_named_and_the_migration_can_be_ru
 
 
 async def test_the_new_code_runs_before_and_while_the_last_steps_do(empty: str, engines: Engines) -> None:
-    await migrated_to(empty, 21)
+    await migrated_to(empty, POST_NEEDED)
     await migrate(empty, SystemClock(), phase="pre")
     settings = read_settings({}, postgres_dsn=empty, nats_url=engines.nats_url, secret_key=SECRET_KEY)
 

@@ -26,6 +26,7 @@ from callmark.kit.postgres.migrate import (
     needed,
     newer_steps,
     outstanding,
+    unfinished,
 )
 from callmark.kit.roles import NEEDED_KINDS, ROLES, kinds_done_by
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, read_key, read_mark
@@ -228,7 +229,8 @@ async def schema(tx: Tx) -> CheckResult:
         )
     if left := ", ".join(f"{step.number:04d}" for step in outstanding(applied)):
         advice = "Run `callmark migrate` when no process of an older version is left."
-        return CheckResult("schema", ok=True, detail=f"at {number}; not run yet: {left}", advice=advice)
+        detail = f"at {number}; not run yet: {left}"
+        return CheckResult("schema", ok=not unfinished(applied), detail=detail, advice=advice)
     return CheckResult("schema", ok=True, detail=f"at {number}")
 
 

@@ -45,7 +45,8 @@ async def test_an_older_schema_is_brought_up(engines: Engines, empty: str, tmp_p
 
 
 async def test_a_step_that_had_been_left_for_later_is_made_up_for(engines: Engines, empty: str, tmp_path: Path) -> None:
-    posts = {step.number for step in migrate.migrations() if step.phase == "post"}
+    late = migrate.migrations()[migrate.POST_NEEDED :]
+    posts = {step.number for step in late if step.phase == "post"}
     await migrated_to(empty, min(posts) - 1)
     await migrate.migrate(empty, SystemClock(), phase="pre")
     archive = await backed_up(empty, tmp_path / "pre.tar")

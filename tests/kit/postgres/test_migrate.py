@@ -208,6 +208,20 @@ async def test_post_steps_wait_for_pre_steps(empty: str) -> None:
         await migrate.migrate(empty, SystemClock(), phase="post")
 
 
+async def test_what_an_earlier_version_left_for_later_is_done_before_this_one_serves(empty: str) -> None:
+    await migrated_to(empty, migrate.POST_NEEDED - 1)
+    advice = rf"\({migrate.POST_NEEDED:04d}\), .*`callmark migrate --phase post` with the version .* upgrade from"
+    with pytest.raises(SetupError, match=advice):
+        await migrate.migrate(empty, SystemClock(), phase="pre")
+    async with connect(empty) as tx:
+        assert await migrate.schema_number(tx) == migrate.POST_NEEDED - 1  # with which the earlier version still works
+        await migrate.migrate(empty, SystemClock())
+        await migrate.check_schema(tx)
+        await tx.execute("DELETE FROM schema_migration WHERE number = $1", migrate.POST_NEEDED)
+        with pytest.raises(SetupError, match=advice):
+            await migrate.check_schema(tx)
+
+
 async def test_a_first_installation_leaves_no_step_for_later(empty: str) -> None:
     assert await migrate.migrate(empty, SystemClock(), phase="pre") == migrate.migrations()
     assert await migrate.migrate(empty, SystemClock(), phase="post") == []

@@ -24,6 +24,9 @@ LOCK = 0x63616C6C6D61726B  # "callmark"
 PHASES_SINCE = 49
 """The migration since which a database knows the phase of steps: its own, and of those after it."""
 
+POST_NEEDED = 46
+"""The last `post` step without which this version does not work: it knows nothing of how things were before."""
+
 ENCODING = "UTF8"
 ENCODING_WANTED = "ENCODING 'UTF8' TEMPLATE template0"
 """How PostgreSQL makes a database of it on any server."""
@@ -253,6 +256,8 @@ async def _due(tx: Tx, phase: str | None, tell: Tell = _nobody) -> list[Migratio
         tell(f"{newer[-1].number:04d} is of a newer version, beside which this one works")
     applied = await applied_steps(tx)
     missing = outstanding(applied)
+    if phase == "pre" and applied:
+        _check_finished(applied)  # while the version that runs can still run its own
     if phase == "post" and any(m.phase == "pre" for m in missing):
         raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
     if is_first := not applied:
@@ -308,14 +313,31 @@ def needed() -> int:
     return max(m.number for m in migrations() if m.phase == "pre")
 
 
+def unfinished(applied: set[int]) -> list[Migration]:
+    """The `post` steps of earlier versions that are not in `applied`, and without which this one does not work."""
+    return [m for m in outstanding(applied) if m.phase == "post" and m.number <= POST_NEEDED]
+
+
+def _check_finished(applied: set[int]) -> None:
+    """Raises SetupError where steps that an earlier version left for later are needed now."""
+    if left := ", ".join(f"{m.number:04d}" for m in unfinished(applied)):
+        raise SetupError(
+            f"post steps of an earlier version have not run ({left}), and this version does not work without them. Run"
+            " `callmark migrate --phase post` with the version that you upgrade from. If it does not have these steps,"
+            " stop all its processes and run `callmark migrate` with this version"
+        )
+
+
 async def check_schema(tx: Tx) -> None:
     """Raises SetupError where this code cannot run on the schema, or where there is none that its user can use."""
     if await tx.fetchval("SELECT current_schema()") is None:
         raise SetupError(f"the database has no schema that this user can use. {NO_SCHEMA}")
-    if (number := await schema_number(tx)) < needed():
+    applied = await applied_steps(tx)
+    if (number := max(applied, default=0)) < needed():
         raise SetupError(
             f"the database schema is at {number}, but this version needs {needed()}; run `callmark migrate --phase pre`"
         )
+    _check_finished(applied)
 
 
 async def schema_number(tx: Tx) -> int:
