@@ -42,19 +42,20 @@ def sip_lab(*, scene: Scene, data: Path | None, as_json: bool) -> None:
     """
     demand_programs()
     logs.set_up("error")
-    played = run_until_stopped(_play(data, Scene(scene)))
+    played = run_until_stopped(_play(data, Scene(scene), as_json=as_json))
     if played is None:  # stopped by a signal
         sys.exit(130)
-    _print(played, as_json=as_json)
     _check(Scene(scene), played)
 
 
-async def _play(data: Path | None, scene: Scene) -> Played:
+async def _play(data: Path | None, scene: Scene, *, as_json: bool) -> Played:
     async with open_operator_deps(data) as deps:
         async with deps.db.connection() as tx:
             await check_for_command(tx, reads=False)
         reason = f"SIP lab call {1000 + secrets.randbelow(9000)}"
-        return await play(deps, scene, reason, by=operator_at_terminal())
+        played = await play(deps, scene, reason, by=operator_at_terminal())
+        _print(played, as_json=as_json)  # before a signal can come while the engines' connections are closed
+        return played
 
 
 def _print(played: Played, *, as_json: bool) -> None:
