@@ -158,6 +158,32 @@ async def test_no_step_of_a_timeline_is_earlier_than_the_one_before_whatever_clo
     assert read.settled_at == read.delivered_late_at == read.sent_at == sent
 
 
+async def test_a_host_that_is_behind_writes_no_step_that_is_earlier_than_the_acceptance(
+    deps: Deps, clock: FakeClock
+) -> None:
+    behind = FakeClock(clock.now() - timedelta(seconds=3))
+    watch = ClockWatch(behind, lambda: 0.0)
+    watch.heard(clock.now(), watch.begin())
+    here = replace(deps, clock=ProductClock(behind), order=OneOrder(watch.correction))
+    cast = await make_cast(here)
+    bad = new_record(here, cast, receiver="no number")
+    for withdrawn_whole in (True, False):
+        records = [new_record(here, cast), new_record(here, cast), bad]
+        batch = await submit_batch(here, cast.account.id, V2, [Sent(record, lambda: b"{}") for record in records])
+        sent, pending, _ = await service.records_of_batch(here, batch.id, cast.account.id)
+        async with here.db.transaction() as tx:
+            await queries.settle(tx, [Settlement(sent.key, Outcome.SUCCESS, behind.now(), behind.now())])
+        if withdrawn_whole:
+            await batches.withdraw_batch(here, cast.account.id, batch.id, by=ALICE)
+        else:
+            for record in (sent, pending):
+                await service.withdraw_record(here, cast.account.id, record.key.id, by=ALICE)
+        for read in await service.records_of_batch(here, batch.id, cast.account.id):
+            assert read.accepted_at >= clock.now()
+            steps = {read.sent_at, read.settled_at, read.withdrawn_at} - {None}
+            assert steps == {read.accepted_at}, read.outcome
+
+
 async def test_an_acknowledgement_that_nothing_waits_for_is_written_when_postgresql_is_back(
     deps: Deps, clock: FakeClock
 ) -> None:

@@ -6,7 +6,7 @@ however many there are.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
@@ -146,13 +146,16 @@ async def insert_singles(tx: Tx, records: Sequence[AcceptedSingle]) -> None:
     )
 
 
+WITHDRAWN_AT: LiteralString = "greatest($4, accepted_at, settled_at, delivered_late_at)"
+"""When a record is withdrawn that was at `$4`: not before what happened to it by other clocks (kit/clock_watch.py)."""
+
 _WRITE_OUTCOMES = """
 WITH moved AS (
   UPDATE call_record r SET
     outcome = s.outcome,
     first_outcome = CASE WHEN r.outcome <> 'pending' THEN r.outcome END,
     delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN greatest(s.at, r.settled_at) END,
-    sent_at = coalesce(r.sent_at, s.sent_at),
+    sent_at = coalesce(r.sent_at, CASE WHEN s.sent_at IS NOT NULL THEN greatest(s.sent_at, r.accepted_at) END),
     settled_at = coalesce(r.settled_at, greatest(s.at, s.sent_at, r.accepted_at))
   FROM (SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::timestamptz[],
     $6::timestamptz[], $7::uuid[]) LIMIT $10) AS s (receiver, ends_at, id, outcome, sent_at, at, ends_batch)
@@ -314,8 +317,8 @@ async def find_record(tx: Tx, account_id: AccountId, record_id: UUID) -> StoredR
 async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None:
     """Marks a record as withdrawn; one still pending fails. None when it was withdrawn before."""
     row = await tx.fetchrow(
-        "UPDATE call_record SET withdrawn_at = $4,"
-        " settled_at = CASE WHEN outcome = 'pending' THEN $4 ELSE settled_at END,"
+        f"UPDATE call_record SET withdrawn_at = {WITHDRAWN_AT},"
+        f" settled_at = CASE WHEN outcome = 'pending' THEN {WITHDRAWN_AT} ELSE settled_at END,"
         " outcome = CASE WHEN outcome = 'pending' THEN 'failed_to_push' ELSE outcome END"
         f" WHERE receiver_number = $1 AND ends_at = $2 AND id = $3 AND withdrawn_at IS NULL RETURNING {STORED}",
         key.receiver_number,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from callmark.domain.ids import RecordId
 from callmark.domain.personalisation.model import Batch, RecordKey
+from callmark.domain.personalisation.queries import WITHDRAWN_AT
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.postgres.database import Row, Tx, affected
 
@@ -27,10 +28,10 @@ async def withdraw_batch(tx: Tx, batch: Batch, now: datetime) -> int:
         *bounds,
     )
     status = await tx.execute(
-        """
+        f"""
         UPDATE call_record SET
-          withdrawn_at = $4,
-          settled_at = CASE WHEN outcome = 'pending' THEN $4 ELSE settled_at END,
+          withdrawn_at = {WITHDRAWN_AT},
+          settled_at = CASE WHEN outcome = 'pending' THEN {WITHDRAWN_AT} ELSE settled_at END,
           outcome = CASE WHEN outcome = 'pending' THEN 'failed_to_push' ELSE outcome END
         WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND ends_at > $4 AND withdrawn_at IS NULL
           AND outcome <> 'invalid'

@@ -51,7 +51,7 @@ async def open_batches(tx: Tx, now: datetime) -> list[OpenBatch]:
 async def fail_ended_of(tx: Tx, batches: Sequence[OpenBatch], now: datetime) -> int:
     """Fails what is pending past its window in these batches; how many. Index `call_record_batch`, pruned by ends."""
     tag = await tx.execute(
-        "UPDATE call_record SET outcome = 'failed_to_push', settled_at = $3"
+        "UPDATE call_record SET outcome = 'failed_to_push', settled_at = greatest($3, accepted_at)"
         " WHERE batch_id = ANY ($1::uuid[]) AND ends_at >= $2 AND ends_at < $3 AND outcome = 'pending'",
         [batch.id for batch in batches],
         min(batch.ends_from for batch in batches),
@@ -83,7 +83,7 @@ async def fail_ended_in(tx: Tx, part: RecordPartition, blocks: range, now: datet
     """
     try:
         tag = await tx.execute(
-            f"UPDATE {own_names(part.name)} SET outcome = 'failed_to_push', settled_at = $1"
+            f"UPDATE {own_names(part.name)} SET outcome = 'failed_to_push', settled_at = greatest($1, accepted_at)"
             " WHERE ctid >= $2::tid AND ctid < $3::tid AND outcome = 'pending' AND ends_at < $1",
             now,
             (blocks.start, 0),
