@@ -6,6 +6,8 @@ from typing import Protocol
 
 import structlog
 
+from callmark.kit.fastpath.one_write import let_end_be_reset
+
 log = structlog.get_logger(__name__)
 
 READS_NOTHING_S = 60.0
@@ -46,6 +48,7 @@ class StalledConnections:
                 times = times + 1 if waits == before else 1
                 if times > _LOOKS:
                     log.warning("client_reads_nothing", waiting_bytes=waits)
+                    let_end_be_reset(transport)  # what has arrived may look like a whole answer
                     transport.abort()
                 else:
                     seen[transport] = waits, times

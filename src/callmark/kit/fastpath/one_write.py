@@ -9,8 +9,6 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _END_OF_HEAD = b"\r\n"
 _CHUNKED = b"transfer-encoding: chunked\r\n"
-_RESET, _CLOSE = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
-"""What the end of a connection is, as `SO_LINGER` has it."""
 
 
 class OpenConnection(Protocol):
@@ -58,7 +56,7 @@ class OneWrite:
                     data = data.removesuffix(_END_OF_HEAD) + b"connection: close\r\n" + _END_OF_HEAD
             if answering.scope["http_version"] == "1.0" and data.endswith(_CHUNKED + _END_OF_HEAD):
                 data, self._is_unframed = data.removesuffix(_CHUNKED + _END_OF_HEAD) + _END_OF_HEAD, True
-                self._let_end_be(_RESET)
+                let_end_be_reset(self._connection.transport)
             self._head = data
             asyncio.get_running_loop().call_soon(self.write_head)
             return
@@ -75,7 +73,7 @@ class OneWrite:
         """Ends the connection behind the answer."""
         self.write_head()
         if self._is_unframed and not self.is_cut_off():
-            self._let_end_be(_CLOSE)
+            let_end_be_reset(self._connection.transport, is_reset=False)
         self._connection.end()
 
     def is_cut_off(self) -> bool:
@@ -86,8 +84,11 @@ class OneWrite:
         """Whether the connection is being closed."""
         return self._connection.transport.is_closing()
 
-    def _let_end_be(self, end: bytes) -> None:
-        self._connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, end)
+
+def let_end_be_reset(transport: asyncio.Transport, *, is_reset: bool = True) -> None:
+    """Whether its connection, once it ends, is reset instead of closed: what waits in the kernel is lost then."""
+    linger = struct.pack("ii", is_reset, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 def _without_frame(chunk: bytes) -> bytes:
