@@ -1,4 +1,4 @@
-"""Who acts in tests: alice owns the account, bob is her colleague, charlie is of another account."""
+"""Who acts in tests: alice owns the account, bob is her colleague."""
 
 from uuid import UUID
 
@@ -7,7 +7,6 @@ from callmark.domain.policy.model import Actor, ActorKind, Role, Scope
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example")
 BOB = Actor(ActorKind.MEMBER, "bob@acme.example")
 OPERATOR = Actor(ActorKind.COMMAND_LINE, "operator@localhost")
-CHARLIE = Actor(ActorKind.MEMBER, "charlie@borealis.example")
 
 
 def owner_of(node_id: UUID | None) -> Actor:

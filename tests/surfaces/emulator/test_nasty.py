@@ -111,7 +111,9 @@ async def test_no_body_makes_the_emulator_fail(attacked: Attacked) -> None:
 
 
 async def test_no_header_makes_the_emulator_fail(attacked: Attacked) -> None:
-    for of_round, (method, path) in zip(cycle(ROUNDS), attacked.all(phone()), strict=False):  # no route reads one alone
-        for without in ((), ("Host", "Origin", "Sec-Fetch-Site")):  # the guard refuses most of the first
-            sent = headers(of_round, without=without)
-            await attacked.send(method, path, headers=sent, content=b"[]" if method != "GET" else None)
+    turns = cycle(ROUNDS)
+    for method, path in attacked.all(phone()):
+        for of_round in ROUNDS if "/sinks/" in path else [next(turns)]:  # a sink keeps all headers, others read few
+            for without in ((), ("Host", "Origin", "Sec-Fetch-Site")):  # the guard refuses most of the first
+                sent = headers(of_round, without=without)
+                await attacked.send(method, path, headers=sent, content=b"[]" if method != "GET" else None)

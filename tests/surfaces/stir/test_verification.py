@@ -1,6 +1,6 @@
 """`POST /stir/v1/verification`: what counts, what does not with each code, and that a token counts once.
 
-What is wrong inside a token is in `tests/passport`.
+What else is wrong inside a token is in `tests/passport`.
 """
 
 import asyncio
@@ -138,6 +138,14 @@ async def test_a_token_about_another_call_does_not_count(there: Network) -> None
     header = (await there.sign(receiver))["identityHeaders"][0]
     assert await refused(there, header, phone()) == (438, "the token is about a call to someone else")
     assert await refused(there, header, receiver, phone()) == (438, "the token is about another caller")
+
+
+async def test_a_token_of_another_minute_does_not_count(there: Network) -> None:
+    receiver, signer = phone(), await own_signer(there)
+    for seconds in (-61, 120, -3600):
+        old = claims(there, receiver, reason="x")
+        header = signer.sign(replace(old, issued_at=old.issued_at + seconds), Kind.RCD)
+        assert (await refused(there, header, receiver))[0] == 403, seconds
 
 
 async def test_a_root_that_is_no_longer_trusted_does_not_count(there: Network) -> None:

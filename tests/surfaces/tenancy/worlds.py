@@ -87,7 +87,12 @@ async def _pushed(deps: Deps, account_id: AccountId) -> World:
     new = NewRecord(CALLER, receiver, str(label.id), None, _REASON, now, now + 3_600_000)
     batch = await submit_batch(deps, account_id, V2, [Sent(new, lambda: b"{}")])
     (record,) = await personalisation.records_of_batch(deps, batch.id, None)
-    return {"batchId": str(batch.id), "recordId": str(record.key.id), "receiver": receiver}
+    return {
+        "batchId": str(batch.id),
+        "recordId": str(record.key.id),
+        "receiver": receiver,
+        "dynamicLabelId": str(label.id),
+    }
 
 
 async def _uploaded(deps: Deps, account_id: AccountId) -> World:
