@@ -47,8 +47,9 @@ def test_only_a_second_sigterm_ends_it_while_it_cleans_up(first: str, second: st
 
 
 def test_both_at_once_are_one() -> None:
+    """Both wait until the main thread lets them in: no thread that is started meanwhile takes them before."""
     held = "signal.pthread_sigmask(signal.{}, [signal.SIGTERM, signal.SIGHUP])"
-    together = RUN.replace("    try:", f"    {held.format('SIG_BLOCK')}\n    try:")
+    together = RUN.replace("with unwound", f"{held.format('SIG_BLOCK')}\nwith unwound")
     together = together.replace("    finally:", f"        {held.format('SIG_UNBLOCK')}\n    finally:")
     code, printed, said = run(sys.executable, "-c", USUAL + together, "SIGTERM", "SIGHUP")
     assert (code, printed, said) == (-signal.SIGHUP, "cleaned up\n", "")
