@@ -19,6 +19,7 @@ from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
 from callmark.kit.postgres.database import transaction_on
 from callmark.kit.postgres.kept_connections import KeptConnections
+from callmark.kit.postgres.primary import LOST
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ async def test_they_outlive_their_engine(first_starts: FirstStarts) -> None:
     await engine.stop()
     with pytest.raises(Unavailable) as refused:
         await backend(kept)
-    assert isinstance(refused.value.__cause__, OSError | asyncpg.PostgresError | asyncpg.InterfaceError)
+    assert isinstance(refused.value.__cause__, (*LOST, asyncpg.InterfaceError))
     await engine.start()
     assert await backend(kept) != before
     await kept.close()

@@ -74,13 +74,15 @@ async def _forget(tx: Tx) -> None:
     await tx.execute("DEALLOCATE ALL")
 
 
-async def _take_the_next_name(tx: Tx) -> None:
+async def _take_the_next_names(tx: Tx) -> None:
+    """More than one: asyncpg counts for the whole process, and other connections of it prepare statements too."""
     last = re.fullmatch("(.*_)([0-9a-f]+)(__)", await tx.fetchval(_STATEMENT))
     assert last
-    await tx.execute(own_names(f'PREPARE "{last[1]}{int(last[2], 16) + 1:x}{last[3]}" AS SELECT 1'))
+    for number in range(int(last[2], 16) + 1, int(last[2], 16) + 100):
+        await tx.execute(own_names(f'PREPARE "{last[1]}{number:x}{last[3]}" AS SELECT 1'))
 
 
-@pytest.mark.parametrize("other", [_forget, _take_the_next_name])
+@pytest.mark.parametrize("other", [_forget, _take_the_next_names])
 async def test_a_session_that_another_has_used_meanwhile_is_named(
     engines: Engines, other: Callable[[Tx], Awaitable[None]]
 ) -> None:
