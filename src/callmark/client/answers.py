@@ -33,7 +33,7 @@ FAULT_PREFIX = "Request body is invalid: "
 """What the second and third generation write before a fault. Source: contract 5.2."""
 INVALID_INPUT = "invalid-input"
 """The slug of a fault; the second and third generation write none, and mean this one."""
-TOKEN_FAULT = "50011"  # noqa: S105 - a code
+TOKEN_FAULT = "50011"
 """The original's way to refuse a token: `500/50011 - Failed to parse token`. Source: contract 1.6."""
 _OK, _REDIRECT, _BAD, _SERVER = 200, 300, 400, 500
 _BY_STATUS: dict[int, type[APIStatusError]] = {

@@ -35,7 +35,7 @@ class AsyncClient:
     Tasks may share it. Arguments are those of Client; `http_client` is an httpx.AsyncClient.
     """
 
-    def __init__(  # noqa: PLR0913 - each may be left out
+    def __init__(
         self,
         *,
         base_url: str | None = None,
@@ -97,7 +97,7 @@ class AsyncClient:
         if self._closes_connections:
             await self._connections.close()
 
-    def with_options(  # noqa: PLR0913 - each may be left out
+    def with_options(
         self,
         *,
         base_url: str | None = None,
@@ -130,7 +130,7 @@ class AsyncClient:
         copy._set_up(parts, connections, closes_connections=is_apart)
         return copy
 
-    async def push(  # noqa: PLR0913 - the fields of a record
+    async def push(
         self,
         *,
         caller: str,

@@ -51,7 +51,7 @@ class Parts:
         return self.is_http_ours and here.is_on_this_machine != there.is_on_this_machine
 
 
-def make_parts(  # noqa: PLR0913 - the arguments of a client
+def make_parts(
     *,
     base_url: str | None,
     account_id: str | None,

@@ -32,7 +32,7 @@ class Client:
     and for a proxy of the environment that httpx cannot use.
     """
 
-    def __init__(  # noqa: PLR0913 - each may be left out
+    def __init__(
         self,
         *,
         base_url: str | None = None,
@@ -92,7 +92,7 @@ class Client:
         if self._closes_connections:
             self._connections.close()
 
-    def with_options(  # noqa: PLR0913 - each may be left out
+    def with_options(
         self,
         *,
         base_url: str | None = None,
@@ -129,7 +129,7 @@ class Client:
         copy._set_up(parts, connections, closes_connections=is_apart)
         return copy
 
-    def push(  # noqa: PLR0913 - the fields of a record
+    def push(
         self,
         *,
         caller: str,

@@ -20,7 +20,7 @@ from callmark.client.reprs import SecretBytes
 TOLERANCE_S = 300
 """How far the time of signing may be from now, either way. Every attempt is signed again, so retries pass too."""
 _PREFIX = "whsec_"
-_NO_SECRET = "the secret is not one; copy it whole, it begins with whsec_"  # noqa: S105 - a text
+_NO_SECRET = "the secret is not one; copy it whole, it begins with whsec_"
 _ID, _TIMESTAMP, _SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 Name: TypeAlias = str | bytes
 

@@ -40,7 +40,7 @@ class _NothingWithoutElse(CodeGenerator):
     A menu has thirty of these.
     """
 
-    def visit_CondExpr(self, node: nodes.CondExpr, frame: Frame) -> None:  # noqa: N802 - Jinja's name
+    def visit_CondExpr(self, node: nodes.CondExpr, frame: Frame) -> None:
         node.expr2 = node.expr2 or nodes.Const("")
         super().visit_CondExpr(node, frame)
 

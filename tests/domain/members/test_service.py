@@ -180,7 +180,7 @@ async def test_an_invitation_is_mailed_and_audited_in_one(deps: Deps) -> None:
     assert "Alice has invited you" in await newest_mail(deps, bob.email)
     (line,) = await log_of(deps, acme.id)
     assert (line.action, line.subject, line.actor_email) == ("member.invited", bob.email, alice.email)
-    assert line.details == {"role": "process_owner", "place": "Retail › Delivery › Last mile"}  # noqa: RUF001 - the sign between crumbs
+    assert line.details == {"role": "process_owner", "place": "Retail › Delivery › Last mile"}
 
 
 async def test_who_is_a_member_elsewhere_is_told_to_operators_only(deps: Deps) -> None:

@@ -48,7 +48,7 @@ async def fabric(cluster: Cluster, installation: UUID) -> AsyncGenerator[Make]:
     """Makes fabrics that reach the cluster, and closes them at the end."""
     made: list[Fabric] = []
 
-    def make(url: str = cluster.url, access: NatsAccess = NatsAccess(ca=cluster.ca)) -> Fabric:  # noqa: B008 - of this test
+    def make(url: str = cluster.url, access: NatsAccess = NatsAccess(ca=cluster.ca)) -> Fabric:
         made.append(Fabric(url, installation, access=access))
         return made[-1]
 

@@ -167,7 +167,7 @@ class EndingClient(SteadyClient):
 
     times = 0
 
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT002 - nats-py's own signature
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         await super()._process_info(info, initial_connection)
         if initial_connection and self.times:
             self.times -= 1
@@ -239,7 +239,7 @@ class ClosedWhileConnecting(SteadyClient):
         await super()._connect_to_server(s)
         await self._wait("as it has connected")
 
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT002 - nats-py's own signature
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         await super()._process_info(info, initial_connection)
         await self._wait("as it is greeted")
 

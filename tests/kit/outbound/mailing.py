@@ -28,13 +28,13 @@ class Inbox(Struct):
     while_taken: Callable[[], None] | None = None
     port: int = 0
 
-    async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]) -> str:
         if self.at_rcpt:
             return self.at_rcpt.pop(0)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, __: Session, envelope: Envelope) -> str:
         if self.at_data:
             return self.at_data.pop(0)
         assert isinstance(envelope.content, bytes)

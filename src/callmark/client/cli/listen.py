@@ -20,7 +20,7 @@ from callmark.client.environment import Environment
 from callmark.terminal import echo_json
 
 PREFIX = "whsec_"
-SECRET_VARIABLE = "CALLMARK_WEBHOOK_SECRET"  # noqa: S105 - a name
+SECRET_VARIABLE = "CALLMARK_WEBHOOK_SECRET"
 """That of the example receivers, which may hold several, separated by commas: the first is the newest."""
 _ANSWERS_WITHIN_S = 20.0
 """As long as the platform waits for a receiver (docs/webhooks.md)."""

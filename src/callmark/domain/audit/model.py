@@ -1,4 +1,3 @@
-# ruff: noqa: S105 - changes of passwords and tokens, no secrets
 """An entry of the audit log, and what the log is narrowed to."""
 
 from collections.abc import Mapping

@@ -67,7 +67,7 @@ class LinkKind(StrEnum):
     """What a mailed link is for."""
 
     INVITATION = "invitation"
-    PASSWORD_RESET = "password_reset"  # noqa: S105 - no secret
+    PASSWORD_RESET = "password_reset"
 
 
 class Origin(Struct, frozen=True):

@@ -144,7 +144,7 @@ class SteadyClient(SigningClient):
         if self._pong and not self._pong.done():
             self._pong.set_exception(cause)
 
-    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
         self._end_round_trip(NatsError("nats: the connection was closed"))
         self._closed_for_good = self._closed_for_good or status == Client.CLOSED
         if self._flush_queue is not None:  # else `connect` has refused what it was given, and nothing was begun
@@ -168,7 +168,7 @@ class SteadyClient(SigningClient):
         """Made for each connection, so that new certificates are found."""
         return self._access.tls_context()
 
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         wanted = self._access.ca or (self._current_server and self._current_server.uri.scheme == "tls")
         if initial_connection and wanted and not info.get("tls_required"):
             raise NatsError("nats: the server does not offer TLS")

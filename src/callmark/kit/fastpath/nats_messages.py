@@ -60,7 +60,7 @@ async def subscribe_directly(client: Client, subject: str, take: Take) -> Subscr
     subscription = await client.subscribe(subject, pending_bytes_limit=0)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
     inner: Any = subscription
     direct = Direct(take)
-    early, inner._pending_queue = inner._pending_queue, direct  # noqa: SLF001 - see above
+    early, inner._pending_queue = inner._pending_queue, direct
     while early.qsize():
         direct.put_nowait(early.get_nowait())
     return subscription
@@ -107,7 +107,7 @@ class DirectParser(Parser):
     def _hand_on(self, words: list[bytes], payload: bytes) -> bool:
         """Whether it was a direct subscription's message; `words` are MSG, subject, number, reply if any, size."""
         subscription = self._subscriptions.get(int(words[2]))
-        queue = subscription and subscription._pending_queue  # noqa: SLF001 - see above
+        queue = subscription and subscription._pending_queue
         if not isinstance(queue, Direct):
             return False
         reply = words[3].decode() if len(words) == _WITH_REPLY else ""

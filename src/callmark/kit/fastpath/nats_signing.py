@@ -21,8 +21,8 @@ class SigningClient(Client):
 
         def sign(nonce: str) -> bytes:
             user = UserKey.read(path)
-            inner._public_nkey = user.public  # noqa: SLF001 - what nats-py sends beside the signature
-            inner._user_jwt_cb = user.token.encode if user.token else None  # noqa: SLF001 - sent instead of the key
+            inner._public_nkey = user.public  # what nats-py sends beside the signature
+            inner._user_jwt_cb = user.token.encode if user.token else None  # sent instead of the key
             return user.sign(nonce)
 
-        inner._signature_cb = sign  # noqa: SLF001 - nats-py takes one from its caller only beside a password
+        inner._signature_cb = sign  # nats-py takes one from its caller only beside a password

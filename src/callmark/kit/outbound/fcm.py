@@ -42,7 +42,7 @@ class ServiceAccount(msgspec.Struct, frozen=True):
     project_id: str
     client_email: str
     private_key: str
-    token_uri: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    token_uri: str = "https://oauth2.googleapis.com/token"
 
     def __repr__(self) -> str:
         return f"ServiceAccount(project_id={self.project_id!r})"

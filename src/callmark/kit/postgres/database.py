@@ -90,7 +90,7 @@ class Tx(Protocol):
         *,
         source: Any,  # noqa: ANN401 - a memoryview, which asyncpg's stubs forget; it takes bytes for the name of a file
         columns: Sequence[str],
-        format: Literal["binary"],  # noqa: A002 - asyncpg's own parameter
+        format: Literal["binary"],
     ) -> str:
         """COPY of rows that are encoded already (`kit.postgres.copy_format`)."""
         ...
@@ -100,7 +100,7 @@ class Tx(Protocol):
         query: LiteralString,
         *args: object,
         output: Callable[[bytes], Coroutine[Any, Any, None]],
-        format: Literal["csv"],  # noqa: A002 - asyncpg's own parameter
+        format: Literal["csv"],
         delimiter: str | None = None,
         quote: str | None = None,
     ) -> str:

@@ -23,7 +23,7 @@ from callmark.surfaces.http import bearer, render_error
 
 log = structlog.get_logger(__name__)
 
-TOKEN_FILE = "emulator-token"  # noqa: S105 - the file's name
+TOKEN_FILE = "emulator-token"
 """In the data directory, 0600."""
 
 _OPEN = re.compile(

@@ -40,7 +40,7 @@ files, whose addresses are in the tokens.
 _EDGE: Security = ({"edgeToken": []},)
 _CALLS = "Calls"
 _CALLER, _RECEIVER = "918040001234", "919900000001"
-_TOKEN = "eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiJ9.eyJhdHRlc3QiOiJBIn0.c2lnbmF0dXJl"  # noqa: S105 - an example, of no key
+_TOKEN = "eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiJ9.eyJhdHRlc3QiOiJBIn0.c2lnbmF0dXJl"
 _IDENTITY = f"{_TOKEN};info=<https://calls.example.com/stir/v1/certs/5f1d.pem>;alg=ES256;ppt=shaken"
 _REQUEST_ID = ParamDoc(
     "X-RequestID",

@@ -30,7 +30,7 @@ def _magic(
     app_version: str = APP_VERSION,
     online: bool = True,
     registered: bool = True,
-    script: Script = Script(),  # noqa: B008 - frozen
+    script: Script = Script(),
 ) -> Magic:
     handset = VirtualHandset(
         phone_number=PhoneNumber(f"9199000000{last:02d}"),
