@@ -1,7 +1,5 @@
 """Labels with their logos (contract, section 12.2)."""
 
-import base64
-import binascii
 from typing import Annotated
 
 import msgspec
@@ -18,6 +16,7 @@ from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.doc_parts import bad, conflict
 from callmark.surfaces.api.example_values import AT, EMAIL, LABEL_ID
 from callmark.surfaces.api.idempotency import kept
+from callmark.surfaces.api.management.base64_fields import read_base64
 from callmark.surfaces.api.management.route import ManagedRoute
 from callmark.surfaces.api.own.request import ApiPager, body_of, choice_filter, id_of
 from callmark.surfaces.api.own.route import PAGING
@@ -126,7 +125,7 @@ async def create_label(request: ApiRequest) -> Response:
         by=by,
         label_type=body.label_type,
         name=body.name,
-        logo_png=_logo(body.logo),
+        logo_png=read_base64(body.logo, "logo"),
         category=categories.category_of(body.sub_category),
         sub_category=body.sub_category,
     )
@@ -145,7 +144,7 @@ async def change_label(request: ApiRequest) -> Response:
         name=None if body.name is UNSET else body.name,
         category=None if sub_category is None else categories.category_of(sub_category),
         sub_category=sub_category,
-        logo_png=None if body.logo is UNSET else _logo(body.logo),
+        logo_png=None if body.logo is UNSET else read_base64(body.logo, "logo"),
         make_default=body.is_default is True,
     )
     by = await actor_of(request)
@@ -174,13 +173,6 @@ async def list_categories(_: ApiRequest) -> Response:
 
 def _id(request: ApiRequest) -> LabelId:
     return id_of(request, "labelId", LabelId)
-
-
-def _logo(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise InvalidInput("logo is not valid base64", field="logo") from exc
 
 
 def _shown(request: ApiRequest, label: Label) -> LabelView:

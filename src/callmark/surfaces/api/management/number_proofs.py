@@ -1,7 +1,5 @@
 """Proofs that the account may call from its numbers, and in which calls they show (docs/number-ownership.md)."""
 
-import base64
-import binascii
 from typing import Annotated
 
 import msgspec
@@ -26,6 +24,7 @@ from callmark.kit.errors import InvalidInput, found
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
+from callmark.surfaces.api.management.base64_fields import read_base64
 from callmark.surfaces.api.management.numbers import number_in_path, number_view
 from callmark.surfaces.api.own.request import ApiPager, body_of, id_of
 from callmark.surfaces.api.own.shapes import Id, Instant, NextAfter, instant
@@ -130,7 +129,7 @@ async def create_request(request: ApiRequest) -> Response:
     """`POST number_proofs`."""
     body, by = body_of(request, NewProofRequestBody), await actor_of(request)
     numbers = [_number(text) for text in body.phone_numbers]
-    letter = None if body.letter is None else read_letter(body.letter_name, _content(body.letter))
+    letter = None if body.letter is None else read_letter(body.letter_name, read_base64(body.letter, "letter"))
     async with request.deps.db.transaction() as tx:
         made = await proofs.request_proof_in(tx, request.deps, request.account_id, numbers, letter, by=by)
         return await kept(tx, request, render(_view(made), 201))
@@ -199,13 +198,6 @@ def _number(text: str) -> PhoneNumber:
     if number is None:
         raise InvalidInput(f"phone_numbers has no valid number {text[:20]!r}", field="phone_numbers")
     return number
-
-
-def _content(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise InvalidInput("letter is not valid base64", field="letter") from exc
 
 
 def _view(one: ProofRequest) -> ProofRequestView:
