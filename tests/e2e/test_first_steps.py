@@ -132,6 +132,24 @@ def miss_a_call(page: Page) -> None:
     looked_at(page)
 
 
+_LARGE_IS_SLOW = """() => {
+  const open = createImageBitmap;
+  let read;
+  const mayBeRead = new Promise((done) => { read = done; });
+  const wasRead = new Promise((done) => {
+    window.createImageBitmap = async (file, ...how) => {
+      if (file.name !== "large.jpeg") return open(file, ...how);
+      await mayBeRead;
+      const bitmap = await open(file, ...how);
+      setTimeout(done, 100);
+      return bitmap;
+    };
+  });
+  window.readLarge = () => { read(); return wasRead; };
+}"""
+"""It is read when it may be, and what follows has happened a tenth of a second later."""
+
+
 @pytest.mark.parametrize(("size", "kind"), [((900, 400), "JPEG"), ((300, 1200), "WEBP"), ((64, 64), "PNG")])
 def test_a_logo_of_any_size_is_cut_by_the_keyboard(console: ConsoleTabs, size: tuple[int, int], kind: str) -> None:
     page = console.signed_in("admin", "/console/labels/new")
@@ -152,13 +170,21 @@ def test_a_logo_of_any_size_is_cut_by_the_keyboard(console: ConsoleTabs, size: t
     looked_at(page)
 
 
-def test_a_logo_that_fits_is_sent_as_it_is_and_what_is_no_picture_is_told(console: ConsoleTabs) -> None:
+def test_a_logo_that_fits_is_sent_as_it_is_the_last_choice_counts_and_what_is_no_picture_is_told(
+    console: ConsoleTabs,
+) -> None:
     page = console.signed_in("admin", "/console/labels/new")
     fitting = picture(200, 200, "PNG")
     page.get_by_label("2. Logo").set_input_files(fitting)  # type: ignore[arg-type] - a file payload
     expect(page.locator("[data-phone-logo]")).to_be_visible()
     expect(page.locator("[data-crop]")).to_be_hidden()
     read = """async () => [...new Uint8Array(await document.querySelector("#logo").files[0].arrayBuffer())]"""
+    assert bytes(page.evaluate(read)) == fitting["buffer"]
+    page.evaluate(_LARGE_IS_SLOW)
+    for chosen in (picture(400, 300, "JPEG") | {"name": "large.jpeg"}, fitting):
+        page.get_by_label("2. Logo").set_input_files(chosen)  # type: ignore[arg-type] - a file payload
+    page.evaluate("readLarge()")
+    expect(page.locator("[data-crop]")).to_be_hidden()
     assert bytes(page.evaluate(read)) == fitting["buffer"]
     broken = {"name": "logo.png", "mimeType": "image/png", "buffer": b"not a picture"}
     page.get_by_label("2. Logo").set_input_files(broken)  # type: ignore[arg-type] - a file payload

@@ -28,9 +28,8 @@ class Cut {
     this.#picture = null;
   }
 
-  /** Takes the picture of a file. Fails for a file that the browser cannot open. */
-  async read(file) {
-    this.#picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+  take(picture) {
+    this.#picture = picture;
   }
 
   /** Shows as much of the middle as covers the canvas. */
@@ -88,6 +87,7 @@ class CroppedField {
   #cut;
   #name = "logo.png";
   #drawing = null; // while the field does not hold yet what will be sent
+  #choices = 0;
   #isOurs = false;
 
   constructor(box, field) {
@@ -163,17 +163,19 @@ class CroppedField {
     );
   }
 
+  /** A large file takes a second to read, and another may be chosen meanwhile: the last choice counts. */
   async #open(file) {
+    const choice = ++this.#choices;
     this.#cut.clear();
     this.#box.hidden = true;
     this.#note.hidden = true;
     if (!file) return this.#tell();
-    try {
-      await this.#cut.read(file);
-    } catch {
-      return this.#leave("Your browser cannot open this file. Choose a PNG, JPEG or WebP picture.");
-    }
-    if (this.#cut.isOfSize && (await isPng(file))) return this.#tell(); // as it has to be
+    const picture = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+    const isOurKind = await isPng(file).catch(() => false);
+    if (choice !== this.#choices) return picture?.close();
+    if (!picture) return this.#leave("Your browser cannot open this file. Choose a PNG, JPEG or WebP picture.");
+    this.#cut.take(picture);
+    if (this.#cut.isOfSize && isOurKind) return this.#tell(); // as it has to be
     if (!canReadCanvas()) {
       this.#cut.clear();
       return this.#leave(
@@ -199,8 +201,11 @@ class CroppedField {
 
   /** Puts what the canvas shows into the field. */
   async #keep() {
+    const choice = this.#choices;
+    const file = await this.#cut.toFile(this.#name);
+    if (choice !== this.#choices) return;
     const files = new DataTransfer();
-    files.items.add(await this.#cut.toFile(this.#name));
+    files.items.add(file);
     this.#field.files = files.files;
     this.#tell();
   }
