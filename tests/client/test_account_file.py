@@ -1,6 +1,7 @@
 """The file of an account: what is refused with which words, and what a plan says without any server."""
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,14 @@ def test_the_one_transparent_colour_is_read(transparent: object) -> None:
         assert pixels(out.getvalue())[2] == again.convert("RGBA").tobytes()
 
 
+TURNED = bytes.fromhex("4d4d002a 00000008 0001 0112 0003 00000001 0006 0000 00000000")
+"""Exif that says: turn it by a quarter."""
+
+
+def with_chunk(png: bytes, kind: bytes, data: bytes) -> bytes:
+    return png[:33] + struct.pack(">I", len(data)) + kind + data + bytes(4) + png[33:]
+
+
 def test_what_cannot_be_compared_says_why(tmp_path: Path) -> None:
     out = io.BytesIO()
     Image.new("I;16", (200, 200)).save(out, "PNG")
@@ -140,6 +149,10 @@ def test_what_cannot_be_compared_says_why(tmp_path: Path) -> None:
         (out.getvalue(), "only an 8-bit PNG"),
         (whole.getvalue()[:-40], "damaged"),
         (b"GIF89a", "not a PNG"),
+        (with_chunk(whole.getvalue(), b"eXIf", TURNED), "turn it"),
+        (with_chunk(whole.getvalue(), b"gAMA", (100_000).to_bytes(4, "big")), "not those of sRGB"),
+        (with_chunk(whole.getvalue(), b"cICP", b"\x09\x10\0\1"), "not those of sRGB"),
+        (with_chunk(whole.getvalue(), b"iCCP", b""), "a colour profile"),
     ):
         (tmp_path / "logo.png").write_bytes(png)
         (tmp_path / "a.json").write_text('{"labels": [{"name": "A", "label_type": "static", "logo": "logo.png"}]}')

@@ -5,27 +5,14 @@ import io
 import struct
 import zlib
 from itertools import product
-from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, PngImagePlugin
+from tests.domain.labels.png_files import GREY, RGB, SIGNATURE, chunk, icc, pixels_of, profile, quartered, raw_png
 
 from callmark.domain.labels.logo import TOO_LARGE_BYTES, clean_logo, initial_logo
 from callmark.kit.errors import InvalidInput
-
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, RGB = 0, 2
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def raw_png(width: int, height: int, depth: int, colour: int, pixels: bytes, *extra: bytes) -> bytes:
-    """A PNG written by hand, so that it may lie."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return SIGNATURE + header + b"".join(extra) + chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
 
 
 def picture(size: tuple[int, int] = (200, 200), mode: str = "RGB", form: str = "PNG") -> bytes:
@@ -39,12 +26,6 @@ def padded(length: int) -> bytes:
     bare = raw_png(200, 200, 8, RGB, b"\0" * 601 * 200)
     filling = chunk(b"paDd", b"\0" * (length - len(bare) - 12))
     return bare[:33] + filling + bare[33:]
-
-
-def pixels_of(png: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(png)) as image:
-        image.load()
-        return image
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -135,65 +116,6 @@ def test_a_checksum_of_what_is_thrown_away_does_not_matter() -> None:
     assert clean_logo(bare[:33] + chunk(b"tIME", b"1234567")[:-4] + b"\0\0\0\0" + bare[33:]) == clean_logo(bare)
 
 
-def profile(*, swapped: bool = False, size: int = 0) -> bytes:
-    """The profile of sRGB; `swapped`: of a display whose red is green; `size`: filled up."""
-    cms: Any = ImageCms  # typed in a part only
-    made = bytearray(cms.ImageCmsProfile(cms.createProfile("sRGB")).tobytes())
-    if swapped:
-        tags = {bytes(made[at : at + 4]): at for at in range(132, 132 + 12 * int.from_bytes(made[128:132], "big"), 12)}
-        red, green = tags[b"rXYZ"] + 4, tags[b"gXYZ"] + 4
-        made[red : red + 8], made[green : green + 8] = made[green : green + 8], made[red : red + 8]
-    made += b"\0" * max(size - len(made), 0)
-    made[:4] = len(made).to_bytes(4, "big")
-    return bytes(made)
-
-
-def icc(data: bytes) -> bytes:
-    return chunk(b"iCCP", b"a display\0\0" + zlib.compress(data))
-
-
-@pytest.mark.parametrize("size", [0, 3_000_000])
-def test_colours_of_a_profile_become_those_of_srgb(size: int) -> None:
-    red = raw_png(200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 200) * 200)
-    same = pixels_of(clean_logo(red[:33] + icc(profile(size=size)) + red[33:]))
-    assert same.getpixel((7, 7)) == (255, 0, 0)
-    swapped = pixels_of(clean_logo(red[:33] + icc(profile(swapped=True, size=size)) + red[33:]))
-    assert swapped.getpixel((7, 7)) == (0, 255, 0)
-    assert "icc_profile" not in swapped.info
-
-
-def test_transparency_stands_beside_converted_colours() -> None:
-    key = chunk(b"tRNS", struct.pack(">3H", 255, 0, 0))
-    red = raw_png(
-        200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 100 + b"\xfe\0\0" * 100) * 200, icc(profile(swapped=True)), key
-    )
-    kept = pixels_of(clean_logo(red))
-    assert kept.getchannel("A").getpixel((0, 0)) == 0
-    assert kept.getpixel((199, 0)) == (0, 254, 0, 255)
-
-
-@pytest.mark.parametrize("size", [17 << 20])
-def test_a_profile_larger_than_any_is_ignored(size: int) -> None:
-    red = raw_png(200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 200) * 200, icc(profile(swapped=True, size=size)))
-    assert pixels_of(clean_logo(red)).getpixel((7, 7)) == (255, 0, 0)
-
-
-def test_a_profile_of_another_kind_of_pixels_is_ignored() -> None:
-    grey = raw_png(200, 200, 8, GREY, (b"\0" + b"\x80" * 200) * 200, icc(profile(swapped=True)))
-    assert pixels_of(clean_logo(grey)).getpixel((7, 7)) == (128, 128, 128)
-
-
-@pytest.mark.parametrize(
-    ("at", "other"), [(8, b"\x09"), (12, b"abst"), (12, b"nmcl"), (36, b"xxxx"), (profile().index(b"rTRC"), b"xTRC")]
-)
-def test_a_profile_that_cannot_be_used_is_ignored(at: int, other: bytes) -> None:
-    """Of an unknown version, a kind that is no display's, without its signature, or without a curve."""
-    unusable = bytearray(profile(swapped=True))
-    unusable[at : at + len(other)] = other
-    red = raw_png(200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 200) * 200, icc(bytes(unusable)))
-    assert pixels_of(clean_logo(red)).getpixel((7, 7)) == (255, 0, 0)
-
-
 @pytest.mark.parametrize(
     "part",
     [
@@ -213,6 +135,33 @@ def test_a_profile_that_cannot_be_used_is_ignored(at: int, other: bytes) -> None
 def test_a_part_that_is_needed_and_cut_makes_the_file_damaged(part: bytes) -> None:
     with pytest.raises(InvalidInput, match="damaged"):
         clean_logo(raw_png(200, 200, 8, RGB, b"\0" * 601 * 200, part))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA"])
+@pytest.mark.parametrize("is_interlaced", [False, True])
+def test_a_picture_with_too_few_pixels_is_damaged(mode: str, *, is_interlaced: bool) -> None:
+    """Its data are whole, and end a row early."""
+    bits = {"L": 8, "P": 2, "RGBA": 32}[mode]
+    sizes = [(25, 25)] * 2 + [(50, 25), (50, 50), (100, 50), (100, 100), (200, 100)] if is_interlaced else [(200, 200)]
+    rows = [b"\0" * (1 + (columns * bits + 7) // 8) for columns, rows in sizes for _ in range(rows)]
+    header = struct.pack(">IIBBBBB", 200, 200, min(bits, 8), {"L": 0, "P": 3, "RGBA": 6}[mode], 0, 0, is_interlaced)
+    whole, short = (
+        SIGNATURE
+        + chunk(b"IHDR", header)
+        + (chunk(b"PLTE", b"\1\2\3") if mode == "P" else b"")
+        + chunk(b"IDAT", zlib.compress(b"".join(some)))
+        + chunk(b"IEND", b"")
+        for some in (rows, rows[:-1])
+    )
+    with contextlib.nullcontext() if mode != "RGBA" else pytest.raises(InvalidInput, match="transparent"):
+        clean_logo(whole)
+    with pytest.raises(InvalidInput, match="damaged or incomplete"):
+        clean_logo(short)
+
+
+def test_a_part_that_one_must_know_to_draw_the_picture_makes_it_damaged() -> None:
+    with pytest.raises(InvalidInput, match="damaged"):
+        clean_logo(quartered(chunk(b"ABCD", b"")))
 
 
 def test_indexed_colours_without_their_index_are_damaged() -> None:

@@ -1,15 +1,17 @@
 """Compares the pictures of two PNG files. Their bytes differ in any case, because the server encodes each logo again.
 
-It reads files that can be compared without a colour library: up to 8 bits a channel, no colour profile.
+It reads files that can be compared without a colour library: up to 8 bits a channel, the colours of sRGB, upright.
 """
 
 import hashlib
 import struct
 import zlib
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
 from callmark.client.errors import CallmarkError
+from callmark.png_display import SRGB, UPRIGHT, UnknownColours, colours, orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_SIDE = 1024
@@ -64,7 +66,7 @@ def pixels(png: bytes) -> tuple[int, int, bytes]:
 def _parts(png: bytes) -> _Parts:
     if not png.startswith(SIGNATURE):
         raise CallmarkError("it is not a PNG file")
-    parts, at = _Parts(), len(SIGNATURE)
+    parts, at, shown = _Parts(), len(SIGNATURE), dict[bytes, bytes]()
     while at < len(png):
         length, name = struct.unpack_from(">I4s", png, at)
         data = png[at + 8 : at + 8 + length]
@@ -78,13 +80,26 @@ def _parts(png: bytes) -> _Parts:
                 parts.transparency = data
             case b"IDAT":
                 parts.packed.append(data)
-            case b"iCCP":
-                raise CallmarkError("it has a colour profile, so it cannot be compared; save it as sRGB without one")
             case b"IEND":
                 break
             case _:
-                pass
+                shown[name] = data
+    _check_as_it_is(shown)
     return parts
+
+
+def _check_as_it_is(shown: Mapping[bytes, bytes]) -> None:
+    """That the samples are what is shown, neither turned nor of other colours."""
+    if b"iCCP" in shown:
+        raise CallmarkError("it has a colour profile, so it cannot be compared; save it as sRGB without one")
+    if orientation(shown.get(b"eXIf", b"")) != UPRIGHT:
+        raise CallmarkError("its Exif data turn it, so it cannot be compared; save it upright and without them")
+    try:
+        others = colours(shown)
+    except UnknownColours:
+        others = SRGB
+    if others:
+        raise CallmarkError("its colours are not those of sRGB, so it cannot be compared; save it as sRGB")
 
 
 def _read_header(parts: _Parts, data: bytes) -> None:

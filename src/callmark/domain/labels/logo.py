@@ -9,6 +9,7 @@ import struct
 
 from callmark.domain.labels.logo_file import SIGNATURE, DamagedPng, read_parts
 from callmark.kit.errors import InvalidInput
+from callmark.png_display import UnknownColours
 
 SIDE = 200
 TOO_LARGE_BYTES = 2_097_152
@@ -17,7 +18,7 @@ _HEADER = struct.Struct(">8s I4s II BB")  # signature; length and name of the fi
 
 
 def clean_logo(file: bytes) -> bytes:
-    """The logo as it is stored: the picture of `file` in sRGB, encoded again as 8-bit RGB or RGBA without metadata.
+    """The logo as it is stored: the picture of `file`, upright and in sRGB, as 8-bit RGB or RGBA without metadata.
 
     The same picture gives the same bytes. Raises InvalidInput that says which rule the file breaks.
     """
@@ -32,6 +33,8 @@ def clean_logo(file: bytes) -> bytes:
 
     try:
         picture = logo_pixels.decoded(parts)
+    except UnknownColours as exc:
+        raise InvalidInput("logo has colours that cannot be brought to sRGB; save it as sRGB", field="logo") from exc
     except Exception as exc:  # decoders raise whatever they come upon; the file is someone's, not ours
         raise _damaged() from exc
     if not logo_pixels.is_visible(picture):

@@ -19,7 +19,14 @@ _MOST_PROFILE_BYTES = 16 << 20
 _CHUNK = struct.Struct(">I4s")  # length and name
 _CHECKSUM_BYTES = 4
 _DRAWN = frozenset({b"PLTE", b"IDAT"})
+_NEEDED = _DRAWN | {b"IHDR", b"IEND"}
+_OPTIONAL = 0x20
+"""The bit in the first letter of a chunk's name that lets a decoder pass over it unread."""
+_SHOWN = frozenset({b"cICP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"})
 _SAMPLES = {GREY: 1, RGB: 3}
+_SAMPLES_OF_A_PIXEL = {GREY: 1, RGB: 3, INDEXED: 1, 4: 2, 6: 4}
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of an interlaced picture: the first column and row of each, and the steps to the next."""
 
 
 class DamagedPng(Exception):
@@ -27,13 +34,18 @@ class DamagedPng(Exception):
 
 
 class PngParts(Struct):
-    """The chunks of a PNG that are used; `key` is the one colour that is transparent, in the file's own depth."""
+    """The chunks of a PNG that are used.
+
+    `key` is the one colour that is transparent, in the file's own depth; `shown` says which side is up and what colours
+    mean (`png_display`).
+    """
 
     depth: int
     colour: int
     bare: bytes
     key: tuple[int, ...] | None = None
     profile: bytes | None = None
+    shown: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     is_animated: bool = False
     seen: set[bytes] = field(default_factory=set[bytes])
 
@@ -41,7 +53,7 @@ class PngParts(Struct):
 def read_parts(file: bytes) -> PngParts:
     """The parts of a file that begins with a signature and a whole IHDR. Raises DamagedPng."""
     depth, colour = file[24], file[25]
-    parts, kept = PngParts(depth, colour, b""), [SIGNATURE]
+    parts, kept, packed = PngParts(depth, colour, b""), [SIGNATURE], list[bytes]()
     at = len(SIGNATURE)
     kind = b""
     while kind != b"IEND":
@@ -53,12 +65,33 @@ def read_parts(file: bytes) -> PngParts:
             raise DamagedPng
         if _is_drawn(parts, kind):
             kept.append(file[at:end])
-        _take(parts, kind, file[at + _CHUNK.size : end - _CHECKSUM_BYTES])
+        data = file[at + _CHUNK.size : end - _CHECKSUM_BYTES]
+        if kind == b"IDAT":
+            packed.append(data)
+        _take(parts, kind, data)
         at = end
     if colour == INDEXED and b"PLTE" not in parts.seen:
         raise DamagedPng
+    _check_whole(file, packed)
     parts.bare = b"".join(kept)
     return parts
+
+
+def _check_whole(file: bytes, packed: list[bytes]) -> None:
+    """That there is data for every pixel: a decoder leaves the others black."""
+    width, height, depth, colour = struct.unpack_from(">IIBB", file, 16)
+    bits = depth * _SAMPLES_OF_A_PIXEL.get(colour, 0)
+    passes = _PASSES if file[28] else ((0, 0, 1, 1),)
+    wanted = 0
+    for left, top, right, down in passes:
+        columns, rows = -((left - width) // right), -((top - height) // down)
+        wanted += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    try:
+        found = zlib.decompressobj().decompress(b"".join(packed), wanted)
+    except zlib.error as exc:
+        raise DamagedPng from exc
+    if len(found) < wanted:
+        raise DamagedPng
 
 
 def _is_drawn(parts: PngParts, kind: bytes) -> bool:
@@ -69,6 +102,8 @@ def _is_drawn(parts: PngParts, kind: bytes) -> bool:
 
 
 def _take(parts: PngParts, kind: bytes, data: bytes) -> None:
+    if kind not in _NEEDED and not kind[0] & _OPTIONAL:
+        raise DamagedPng
     first = kind not in parts.seen
     parts.seen.add(kind)
     if kind == b"acTL":
@@ -77,6 +112,8 @@ def _take(parts: PngParts, kind: bytes, data: bytes) -> None:
         parts.key = _key(data, _SAMPLES[parts.colour], parts.depth)
     elif kind == b"iCCP" and first:
         parts.profile = _profile(data)
+    elif kind in _SHOWN and first:
+        parts.shown[kind] = data
 
 
 def _key(data: bytes, samples: int, depth: int) -> tuple[int, ...]:

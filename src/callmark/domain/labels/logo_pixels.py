@@ -5,7 +5,9 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFont
 
+from callmark.domain.labels.logo_colours import icc_profile
 from callmark.domain.labels.logo_file import DEEP, GREY, DamagedPng, PngParts
+from callmark.png_display import colours, orientation
 
 _untyped: Any = ImageCms  # typed in a part only
 _SRGB: Any = _untyped.createProfile("sRGB")
@@ -13,6 +15,16 @@ _SPACES = {"GRAY": "L", "RGB ": "RGB"}
 """The colour spaces of profiles that a PNG can have, and the mode of the pixels that they speak of."""
 _FAINTEST_ALPHA = 16
 """Of 255. What is more transparent everywhere is not seen on any background."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings a picture upright, by the orientation of Exif."""
 
 
 def is_visible(image: Image.Image) -> bool:
@@ -49,10 +61,19 @@ def decoded(parts: PngParts) -> Image.Image:
     alpha = _alpha(image, parts)
     if parts.colour == GREY:
         image = _in_eight_bits(image) if parts.depth == DEEP else image.convert("L")
-    colours = _in_srgb(_without_alpha(image), parts.profile)
+    picture = _in_srgb(*_with_profile(_without_alpha(image), parts))
     if alpha is not None:
-        colours.putalpha(alpha)
-    return colours
+        picture.putalpha(alpha)
+    turn = _TURNS.get(orientation(parts.shown.get(b"eXIf", b"")))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _with_profile(image: Image.Image, parts: PngParts) -> tuple[Image.Image, bytes | None]:
+    """The pixels, and the profile that says what they mean. Raises UnknownColours."""
+    if b"cICP" not in parts.shown and parts.profile is not None:
+        return image, parts.profile
+    meant = colours(parts.shown)
+    return (image, None) if meant is None else (image.convert("RGB"), icc_profile(meant))
 
 
 def _load(parts: PngParts, raw_mode: str | None = None) -> Image.Image:
