@@ -28,7 +28,7 @@ async def walk(deps: Deps, account: AccountId, wanted: RecordFilter) -> list[tup
 
 async def test_pages_of_records_are_the_batches_from_the_newest_each_record_once(deps: Deps) -> None:
     cast = await make_cast(deps)
-    batches = [await submit(deps, cast, 1, bad=count) for count in (0, 120, 49, 0, 50, 0)]
+    batches = [await submit(deps, cast, 1, bad=count) for count in (0, 120, 49, 0, 50, 0, 149)]
     found = await walk(deps, cast.account.id, RecordFilter())
     expected = [(batch.id, at) for batch in reversed(batches) for at in range(batch.record_count)]
     assert found == expected

@@ -192,11 +192,8 @@ async def _walk(tx: Tx, account_id: AccountId, wanted: RecordFilter, after: Reco
         )
         found += _in_order(batches, records, at)
         if len(found) > PAGE:
-            by_id = {batch.id: batch for batch in batches}
-            last = found[PAGE - 1]
-            return FoundRecords(
-                found[:PAGE], RecordPosition(by_id[last.batch_id].accepted_at, last.batch_id, last.position)
-            )
+            last = found[PAGE - 1]  # perhaps of an earlier turn of the loop
+            return FoundRecords(found[:PAGE], RecordPosition(last.accepted_at, last.batch_id, last.position))
         visited += sum(batch.record_count for batch in batches)
         at = RecordPosition(batches[-1].accepted_at, batches[-1].id, MOST_RECORDS)
         if visited >= _MOST_VISITED:
