@@ -1,6 +1,7 @@
 """Who made and changed a key stands in the audit log, in the same transaction."""
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.audit_log import log_of
 
 from callmark.domain.accounts import service as accounts
@@ -10,7 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import ALL_FEATURES, MANAGEMENT, Feature, KeyAccess
-from callmark.kit.errors import Forbidden, InvalidInput, NotFound
+from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.7")
 OLIVE = Actor(ActorKind.COMMAND_LINE, "olive@host")
@@ -81,3 +82,15 @@ async def test_a_key_for_every_feature_may_not_manage(deps: Deps) -> None:
 async def _admitted(deps: Deps, account_id: AccountId, pair: NewKey, access: KeyAccess) -> AccountId:
     token = (await credentials.create_token(deps, str(account_id), str(pair.key_id), pair.api_key)).token
     return (await credentials.admit(deps, token, str(account_id), feature=access)).account_id
+
+
+async def test_what_a_refused_pair_was_is_logged_without_anything_that_may_be_a_secret(deps: Deps) -> None:
+    acme = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
+    made = await credentials.create_key(deps, acme, by=ALICE, name="dialer", features=BOTH)
+    key_id, secret = str(made.key_id), made.api_key
+    with capture_logs() as lines:
+        for one, other in ((secret, key_id), (key_id, key_id)):
+            with pytest.raises(Unauthenticated):
+                await credentials.create_token(deps, str(acme), one, other)
+    assert [line.get("key_id") for line in lines if line["event"] == "token_refused"] == [None, key_id]
+    assert secret not in str(lines)

@@ -96,7 +96,8 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
     async with deps.db.transaction() as tx:
         pair = await queries.find_pair(tx, account_id, key)
         if pair is None or not hmac.compare_digest(pair["secret_sha256"], sha256(api_key.lower())):
-            log.warning("token_refused", account=str(account_id), key_id=str(key))
+            known = str(key) if pair else None  # what is no Key ID may be a secret, sent in its place
+            log.warning("token_refused", account=str(account_id), key_id=known)
             raise Unauthenticated(_REFUSED)
         if pair["state"] != AccountState.ACTIVE:
             raise Forbidden
