@@ -78,7 +78,7 @@ async def test_a_member_who_is_deleted_while_the_password_is_hashed_gets_none(
         return "hash"
 
     monkeypatch.setattr(sessions, "hash_new_password", deleted_meanwhile)
-    with pytest.raises(NotFound, match="removed meanwhile"):
+    with pytest.raises(NotFound):
         await members.set_password(deps, acme.id, alice.id, "quite another four words", by=OLIVE)
     assert await log_of(deps, acme.id) == []
 
@@ -254,8 +254,9 @@ async def test_what_an_operator_does_at_the_terminal_is_audited(deps: Deps) -> N
         deps, acme.id, by=terminal, email=address("alice"), name="Alice", role=Role.ADMIN
     )
     await members.invite_without_rules(deps, acme.id, made.id, by=terminal)
-    await members.set_password(deps, acme.id, made.id, "four unrelated words here", by=terminal)
-    await members.update_without_rules(deps, acme.id, made.id, by=terminal, state=MemberState.ACTIVE)
+    let_in = await members.set_password(deps, acme.id, made.id, "four unrelated words here", by=terminal)
+    assert let_in.state is MemberState.ACTIVE
+    await members.update_without_rules(deps, acme.id, made.id, by=terminal, role=Role.DEPARTMENT_OWNER)
     with pytest.raises(Conflict, match="only an invited member"):
         await members.invite_without_rules(deps, acme.id, made.id, by=terminal)
     await members.delete_without_rules(deps, acme.id, made.id, by=terminal)
@@ -268,3 +269,19 @@ async def test_what_an_operator_does_at_the_terminal_is_audited(deps: Deps) -> N
         "created",
     ]
     assert {(one.actor_email, one.by_operator) for one in log} == {("olive@host", True)}
+    assert log[2].details == {"state": "active"}
+
+
+async def test_a_password_lets_nobody_in_whose_address_is_in_use_or_whose_access_was_revoked(deps: Deps) -> None:
+    acme, globex = [await accounts.create_account(deps, name, by=SYSTEM) for name in ("Acme", "Globex")]
+    alice = await an_admin(deps, acme.id, "alice")
+    await an_admin(deps, acme.id, "bob")
+    gina = await an_admin(deps, globex.id, "gina")
+    again = await members.invite_member(
+        deps, globex.id, by=acting(gina), inviter="Gina", email=alice.email, name="", role=Role.ADMIN
+    )
+    with pytest.raises(Conflict, match="already exists"):
+        await members.set_password(deps, globex.id, again.id, "four unrelated words here", by=OLIVE)
+    await members.revoke_access(deps, acme.id, alice.id, by=OLIVE)
+    still = await members.set_password(deps, acme.id, alice.id, "four unrelated words here", by=OLIVE)
+    assert still.state is MemberState.REVOKED

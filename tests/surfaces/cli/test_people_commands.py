@@ -72,6 +72,16 @@ def test_a_script_that_deletes_an_operator_reads_which_of_their_tokens_stay_vali
     assert here.json("operator", "delete", made["id"], "--yes") == {"id": made["id"], "tokens": ["backup"]}
 
 
+def test_a_first_member_who_gets_a_password_can_sign_in(here: Here, password_file: str) -> None:
+    account = here.json("account", "create", "--name", "Acme")["client_account_id"]
+    alice = f"alice-{random_text(6)}@acme.example"
+    made = here.json("member", "create", "--account", account, "--email", alice, "--name", "Alice")
+    set_password = ("member", "password", made["id"], "--account", account, "--password-file", password_file)
+    assert f"{alice} can sign in now" in here.text(*set_password)
+    assert asyncio.run(signs_in(here, alice))
+    assert "Password changed." in here.text(*set_password)
+
+
 def test_a_password_file_is_utf_8_and_may_say_so(here: Here, tmp_path: Path) -> None:
     email, file = f"olive-{random_text(6)}@operator.example", tmp_path / "of-an-editor"
     create = ("operator", "create", "--email", email, "--password-file", str(file))

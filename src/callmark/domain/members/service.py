@@ -122,13 +122,24 @@ async def invite_without_rules(deps: Deps, account_id: AccountId, member_id: Mem
 
 
 async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, password: str, *, by: Actor) -> Member:
-    """Gives the member a password; every session ends. Raises NotFound, InvalidInput."""
+    """Gives the member a password; every session ends. Who was only invited is active then.
+
+    Raises NotFound, InvalidInput; Conflict when an invited member's address is in use elsewhere.
+    """
     member = await get_member(deps, account_id, member_id)
     hashed = await sessions.hash_new_password(password, member.email, member.name)
     async with deps.db.transaction() as tx:
-        await sessions.replace_password(deps, tx, member.person, hashed, by=by)
-        await _note(deps, tx, by, AuditAction.MEMBER_PASSWORD_SET, member)
-    return member
+        old = found(await queries.lock_member(tx, account_id, member_id), rules.UNKNOWN)
+        if old.state is not MemberState.INVITED:
+            new, facts = old, {}
+        elif await sessions.is_in_use(tx, old.email, old.id):
+            raise Conflict(EMAIL_TAKEN)
+        else:
+            new, facts = replace(old, state=MemberState.ACTIVE), {"state": MemberState.ACTIVE}
+            await queries.update_member(tx, new)
+        await sessions.replace_password(deps, tx, new.person, hashed, by=by)
+        await _note(deps, tx, by, AuditAction.MEMBER_PASSWORD_SET, new, **facts)
+    return new
 
 
 async def delete_without_rules(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:

@@ -256,6 +256,11 @@ async def find_person(tx: Tx, email: str) -> Person | None:
     return known.person if known else None
 
 
+async def is_in_use(tx: Tx, email: str, but: MemberId) -> bool:
+    """Whether an operator, or a member other than that one who has ever signed in, has this address."""
+    return await queries.is_in_use(tx, email, but)
+
+
 async def end_sessions(deps: Deps, tx: Tx, person: Person, *, by: Actor, but: SessionId | None = None) -> None:
     """Signs the person out everywhere but in that session; the caller has locked the person."""
     await acting.note_stopped(deps, tx, await queries.delete_sessions(tx, person, but=but), by=by)

@@ -130,11 +130,12 @@ async def invite(deps: Deps, out: Output, id: MemberId, account: AccountId) -> N
 @password_option
 @operator
 async def password(deps: Deps, out: Output, id: MemberId, account: AccountId, password_file: Path | None) -> None:
-    """Set a member's console password and sign them out everywhere."""
+    """Set a member's console password and sign them out everywhere. An invited member can sign in then."""
     member = await members.get_member(deps, account, id)
     new = read_password(password_file)
-    await members.set_password(deps, member.account_id, member.id, new, by=operator_at_terminal())
-    out.item(_row(member), "Password changed.")
+    changed = await members.set_password(deps, member.account_id, member.id, new, by=operator_at_terminal())
+    is_let_in = changed.state is not member.state
+    out.item(_row(changed), f"Password set; {changed.email} can sign in now." if is_let_in else "Password changed.")
 
 
 @group.command
