@@ -25,9 +25,9 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.known_browsers import service as known_browsers
 from callmark.domain.sessions.known_browsers.service import LIFETIME, MOST_IN_BROWSER, MOST_OF_PERSON
-from callmark.domain.sessions.model import CodeSent, Origin, Session, SignedIn
+from callmark.domain.sessions.model import CodeSent, MemberState, Origin, Session, SignedIn
 from callmark.domain.sessions.throttle import service as throttle
-from callmark.kit.errors import AppError, InvalidInput, TooManyRequests, Unauthenticated
+from callmark.kit.errors import AppError, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 
 WRONG, NEW = "wrong wrong wrong", "quite another four words"
 OUTSIDE, OFFICE = Origin("198.51.100.7", ""), Origin("203.0.113.9", "")
@@ -157,6 +157,19 @@ async def test_a_password_that_an_operator_sets_makes_every_browser_unknown(deps
     for email, browser in zip((opal.email, business.admin.email), known, strict=True):
         await try_often(deps, email, OUTSIDE)
         assert await refusal(deps, email, NEW, browser) is TooManyRequests
+
+
+async def test_a_revocation_makes_every_browser_unknown_and_links_useless(deps: Deps, business: Business) -> None:
+    account, admin = business.account.id, business.admin
+    known = await known_of(deps, admin.email)
+    await links.ask_for_reset(deps, admin.email, OFFICE)
+    old = await mailed_token(deps, admin.email)
+    for state in (MemberState.REVOKED, MemberState.ACTIVE):
+        await members.update_without_rules(deps, account, admin.id, by=SYSTEM, state=state)
+    with pytest.raises(NotFound):
+        await links.reset_password(deps, old, NEW, OFFICE)
+    await try_often(deps, admin.email, OUTSIDE)
+    assert await refusal(deps, admin.email, PASSWORD, known) is TooManyRequests
 
 
 async def test_who_is_kept_out_of_an_unknown_browser_gets_in_by_a_new_password_and_others_see_nothing(

@@ -296,9 +296,9 @@ async def _carried_out(
 
 
 async def _take_away(deps: Deps, tx: Tx, old: Member, new: Member, by: Actor) -> None:
-    """Ends the sessions of a member without access; requests outside a new place are new again."""
+    """What let a member without access in is over; requests outside a new place are new again."""
     if new.state is not MemberState.ACTIVE:
-        await sessions.end_all(tx, new.id)
+        await sessions.end_all(tx, new.id, is_trusted=new.state is not MemberState.REVOKED)
     if (new.state, new.role, new.node_id) != (old.state, old.role, old.node_id):
         await taken_requests.release_lost(deps, tx, new, by=by)
 

@@ -266,9 +266,17 @@ async def end_sessions(deps: Deps, tx: Tx, person: Person, *, by: Actor, but: Se
     await acting.note_stopped(deps, tx, await queries.delete_sessions(tx, person, but=but), by=by)
 
 
-async def end_all(tx: Tx, member_id: MemberId) -> None:
-    """Signs a member out everywhere; its sessions act for no account."""
-    await queries.delete_sessions(tx, Person(member_id=member_id))
+async def end_all(tx: Tx, member_id: MemberId, *, is_trusted: bool) -> None:
+    """Signs a member out everywhere; its sessions act for no account.
+
+    Unless it `is_trusted`, its links and codes are of no more use either, and no browser is known to be its own: access
+    may come back later, and they would open it.
+    """
+    person = Person(member_id=member_id)
+    await queries.delete_sessions(tx, person)
+    if not is_trusted:
+        await queries.forget_ways_in(tx, person)
+        await known_browsers.forget_all(tx, person)
 
 
 async def note_own(tx: Tx, known: KnownPerson, action: AuditAction, address: str, at: datetime) -> None:
