@@ -22,9 +22,11 @@ from tests.surfaces.console.callback_requests import asks
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
+from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
+from callmark.domain.policy.plan import MANAGEMENT
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.ids import random_text
 
@@ -156,8 +158,12 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
     listed = await make_listed(deps, account_id=business.account.id, process_id=business.process)
     request = await asks(deps, listed)
     await paul.post(f"/console/callbacks/{request.id}/take")
+    made = Actor(ActorKind.MEMBER, business.process_owner.email)
+    await credentials.create_key(deps, business.account.id, by=made, name="his script", features=[MANAGEMENT])
     for question in (f"{his}/revoke", f"{his}/delete"):
-        assert "1 callback request that they have taken becomes new again." in text_of(await alice.get(question))
+        asked = text_of(await alice.get(question))
+        assert "1 callback request that they have taken becomes new again." in asked
+        assert "his script: an API key of theirs that stays valid." in asked
     saved = text_of(await alice.follow(await alice.post(his, {"name": "Paul", "role": role})))
     assert "Paul was saved. 1 callback request that they had taken is new again." in saved
     assert "callback request" not in text_of(await alice.get(f"{his}/revoke"))

@@ -25,6 +25,15 @@ def records_withdrawn(number: int) -> str:
     return f"{_first(number, 'record')} {agree(number, 'was', 'were')} withdrawn."
 
 
+def keys_that_stay(names: Sequence[str]) -> list[str]:
+    """Before someone who has created these API keys loses access."""
+    if not names:
+        return []
+    keys, them = agree(len(names), "an API key", "API keys"), agree(len(names), "it", "them")
+    stay = f"{', '.join(names)}: {keys} of theirs that {agree(len(names), 'stays', 'stay')} valid."
+    return [f"{stay} Regenerate {them} if they may know the secret."]
+
+
 def numbers_being(number: int, done: str) -> str:
     """After a job was begun that does this to numbers: `delisted`."""
     return f"{_first(number, 'number')} {agree(number, 'is', 'are')} being {done}."

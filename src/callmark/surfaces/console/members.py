@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from callmark.domain.credentials import service as credentials
 from callmark.domain.ids import MemberId
 from callmark.domain.members import service as members, taken_requests
 from callmark.domain.members.model import GrantableRole, Member, VisibleMember
@@ -142,6 +143,7 @@ async def ask_revoke(request: ConsoleRequest) -> Page:
         lost=[
             f"{seen.member.email} is signed out immediately and cannot sign in until access is restored.",
             *await _released(request, seen),
+            *await _keys_that_stay(request, seen),
         ],
         button="Revoke access",
         back=LIST,
@@ -181,6 +183,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
         lost=[
             f"{seen.member.email} is signed out immediately and can no longer sign in.",
             *await _released(request, seen),
+            *await _keys_that_stay(request, seen),
             "This cannot be undone. To block access but keep the member, revoke access instead.",
         ],
         button="Delete member",
@@ -197,6 +200,14 @@ async def _released(request: ConsoleRequest, seen: VisibleMember) -> list[str]:
     """What happens to the callback requests that they have taken, if there are any."""
     taken = await taken_requests.count(request.deps, seen.member)
     return [consequences.requests_released(taken)] if taken else []
+
+
+async def _keys_that_stay(request: ConsoleRequest, seen: VisibleMember) -> list[str]:
+    """Which API keys they have created: their secrets may be known to them, and the account's programs use them."""
+    if not request.may(Action.KEYS_VIEW):
+        return []
+    keys = await credentials.list_keys(request.deps, request.account_id)
+    return consequences.keys_that_stay([key.name for key in keys if key.created_by_email == seen.member.email])
 
 
 async def _seen(request: ConsoleRequest) -> VisibleMember:
