@@ -4,11 +4,14 @@ import asyncio
 import importlib
 import pkgutil
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
 from dataclasses import fields, is_dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from traceback import walk_tb
+from types import TracebackType
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -152,7 +155,7 @@ def test_no_traceback_with_variables_shows_one(
     check_discreet(raised.value)
 
 
-def check_discreet(error: BaseException) -> None:
+def check_discreet(error: BaseException, but: tuple[str, ...] = ()) -> None:
     """What the library's frames show of their variables, and what the error says.
 
     So do those of what it called, unless the error is not the library's, and these are not its to hide.
@@ -161,10 +164,39 @@ def check_discreet(error: BaseException) -> None:
     for told in chained(traceback.TracebackException.from_exception(error, capture_locals=True)):
         frames = (one for one in told.stack if one.filename != __file__ and (is_ours or SOURCE in one.filename))
         shown += told.format_exception_only()
-        shown += [f"{name} = {value}" for one in frames for name, value in (one.locals or {}).items()]
+        variables = chain.from_iterable((one.locals or {}).items() for one in frames)
+        shown += [f"{name} = {value}" for name, value in variables if name not in but]
+    for frame, _ in chain.from_iterable(walk_tb(one) for one in tracebacks(error)):
+        file = frame.f_code.co_filename
+        if file != __file__ and (is_ours or SOURCE in file):
+            kept = {name: value for name, value in frame.f_locals.items() if name not in but}
+            shown += [f"{frame.f_code.co_name}: {one}" for one in walked(kept)]
     assert len(shown) > 5
     for secret in (KEY, TOKEN, NUMBER, "files.example/k7", "s1gned", SECRET, SECRET.removeprefix("whsec_")):
         assert [line for line in shown if secret in line] == []
+
+
+def tracebacks(error: BaseException | None) -> Iterator[TracebackType | None]:
+    """Of an error and of those that it came from."""
+    if error:
+        yield error.__traceback__
+        yield from tracebacks(error.__cause__)
+        yield from tracebacks(error.__context__)
+
+
+def walked(value: Any) -> Iterator[str]:
+    """What a tracker keeps that walks into containers, as Sentry does, unless they say what they show."""
+    says = getattr(value, "__sentry_repr__", None)
+    if says or isinstance(value, str | bytes | msgspec.Struct):
+        yield says() if says else repr(value)
+    elif isinstance(value, Mapping):
+        for name in cast("Mapping[Any, Any]", value):
+            yield from (f"{name}: {text}" for text in walked(value[name]))
+    elif isinstance(value, list | tuple | AbstractSet):
+        for one in cast("Iterable[Any]", value):
+            yield from walked(one)
+    else:
+        yield repr(value)
 
 
 def chained(told: traceback.TracebackException | None) -> Iterator[traceback.TracebackException]:
@@ -175,14 +207,53 @@ def chained(told: traceback.TracebackException | None) -> Iterator[traceback.Tra
         yield from chained(told.__context__)
 
 
+Operation = Callable[[callmark.Client], object]
+OPERATIONS: dict[str, Operation] = {
+    "first push": lambda client: client.push(
+        caller="918040001234", receiver="9199", reason="x", ends_at=datetime(2026, 1, 1)
+    ),
+    "batch": lambda client: client.batches.create(records()),
+    "check": lambda client: client.check(records()),
+    "resolve": lambda client: client.resolve(caller="918040001234", receiver=NUMBER),
+    "announce": lambda client: client.calls.announce("1", caller="918040001234", receiver=NUMBER),
+    "numbers": lambda client: client.numbers.publish("f", [NUMBER]),
+}
+
+
+@pytest.mark.parametrize("respond", [cut, refuse, answer_half])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_nor_does_one_of_another_operation(name: str, respond: Respond) -> None:
+    def serve(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"token": TOKEN}) if request.url.path.endswith("/token") else respond(request)
+
+    client = callmark.Client(
+        base_url="http://callmark.test",
+        account_id="a",
+        key_id="k",
+        api_key=KEY,
+        max_retries=0,
+        http_client=httpx.Client(transport=httpx.MockTransport(serve)),
+    )
+    with pytest.raises(callmark.CallmarkError) as raised:
+        OPERATIONS[name](client)
+    check_discreet(raised.value, but=("receiver", "numbers"))  # what the program itself has handed over
+
+
 @pytest.mark.parametrize(
-    "variable", [{"CALLMARK_API_KEY": f"{KEY} {KEY}"}, {"CALLMARK_KEY_ID": "a b"}, {"CALLMARK_ACCOUNT_ID": ""}]
+    "variable",
+    [
+        {"CALLMARK_API_KEY": f"{KEY} {KEY}"},
+        {"CALLMARK_KEY_ID": "a b"},
+        {"CALLMARK_ACCOUNT_ID": ""},
+        {"CALLMARK_BASE_URL": "nowhere"},
+    ],
 )
 def test_nor_does_one_of_a_client_that_cannot_be_made(
     monkeypatch: pytest.MonkeyPatch, variable: dict[str, str]
 ) -> None:
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere")
+    monkeypatch.setenv("DATABASE_URL", f"postgres://shop:{TOKEN}@db")
     given = {"BASE_URL": "http://a.example", "ACCOUNT_ID": "a", "KEY_ID": "k", "API_KEY": KEY}
     for name, value in ({f"CALLMARK_{name}": value for name, value in given.items()} | variable).items():
         monkeypatch.setenv(name, value)

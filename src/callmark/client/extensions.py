@@ -11,10 +11,11 @@ from callmark.client.answers import in_our_words
 from callmark.client.core import Call, Core, encode, part
 from callmark.client.errors import InvalidRecord
 from callmark.client.flow import Emit, Flow, Stream
+from callmark.client.options import Generation
 from callmark.client.pushing import MOST_IN_A_BATCH
 from callmark.client.real_dates import datetime
-from callmark.client.records import Json, RecordLike, read_record, wire_record
-from callmark.client.reprs import SafeRepr
+from callmark.client.records import RecordLike, read_record, wire_record
+from callmark.client.reprs import SafeRepr, SecretDict, SecretList
 
 EXTENSIONS, LINT = "extensions", "lint"
 """Buckets of the rate limits (docs/extensions.md)."""
@@ -241,7 +242,7 @@ def cancel_batch(core: Core, batch_id: str) -> Flow[Cancellation]:
 
 def resolve(core: Core, caller: str, receiver: str) -> Flow[Resolution]:
     """What the receiver would see if the caller rang now."""
-    query = {"caller_number": caller, "receiver_number": receiver}
+    query = SecretDict(caller_number=caller, receiver_number=receiver)
     return (
         yield from core.fetch(Call("GET", f"{core.extensions}/resolve", query=query, bucket=EXTENSIONS), Resolution)
     )
@@ -249,7 +250,7 @@ def resolve(core: Core, caller: str, receiver: str) -> Flow[Resolution]:
 
 def announce_call(core: Core, call_id: str, caller: str, receiver: str, state: CallState) -> Flow[AnnouncedCall]:
     """Says how far a call is."""
-    said = {"call_id": call_id, "caller": caller, "receiver": receiver, "state": state}
+    said = SecretDict(call_id=call_id, caller=caller, receiver=receiver, state=state)
     call = Call("POST", f"{core.extensions}/calls", body=encode(said), bucket=EXTENSIONS)
     return (yield from core.fetch(call, AnnouncedCall))
 
@@ -259,7 +260,7 @@ def check(core: Core, records: Iterable[RecordLike]) -> Flow[CheckReport]:
     report = CheckReport(0, [], [])
     source: Iterator[RecordLike] = iter(records)
     total = 0
-    while rows := list(islice(source, MOST_IN_A_BATCH)):
+    while rows := SecretList(islice(source, MOST_IN_A_BATCH)):
         yield from _check_some(core, rows, total, report)
         total += len(rows)
     return CheckReport(total, sorted(report.faults, key=lambda one: one.index or 0), report.warnings)
@@ -268,14 +269,7 @@ def check(core: Core, records: Iterable[RecordLike]) -> Flow[CheckReport]:
 def _check_some(core: Core, rows: list[RecordLike], offset: int, report: CheckReport) -> Flow[None]:
     now_ms = yield from core.server_now_ms()
     generation = core.options.generation
-    places: list[int] = []
-    wires: list[Json] = []
-    for place, source in enumerate(rows, offset):
-        try:
-            wires.append(wire_record(read_record(source), generation, now_ms))
-            places.append(place)
-        except InvalidRecord as exc:
-            report.faults.append(Finding(place, exc.field, _LOCAL, exc.message))
+    wires, places = _readable(rows, offset, generation, now_ms, report)
     if not wires:
         return
     call = Call(
@@ -289,6 +283,20 @@ def _check_some(core: Core, rows: list[RecordLike], offset: int, report: CheckRe
     found = yield from core.fetch(call, _LintOut)
     report.faults.extend(_in_place(one, places) for one in found.faults)
     report.warnings.extend(_in_place(one, places) for one in found.warnings)
+
+
+def _readable(
+    rows: list[RecordLike], offset: int, generation: Generation, now_ms: int, report: CheckReport
+) -> tuple[SecretList, list[int]]:
+    """The records that can be sent, and their places; the faults of the others are in the report."""
+    wires, places = SecretList(), list[int]()
+    for place, source in enumerate(rows, offset):
+        try:
+            wires.append(wire_record(read_record(source), generation, now_ms))
+            places.append(place)
+        except InvalidRecord as exc:
+            report.faults.append(Finding(place, exc.field, _LOCAL, exc.message))
+    return wires, places
 
 
 def _in_place(finding: Finding, places: list[int]) -> Finding:

@@ -12,7 +12,7 @@ from callmark.client.environment import Environment, config_file, variables
 from callmark.client.errors import CallmarkError
 from callmark.client.http_clients import HttpClient, make_http
 from callmark.client.options import MAX_RETRIES, TIMEOUT_S, Generation, Options, found_options
-from callmark.client.reprs import SecretDict
+from callmark.client.reprs import SecretDict, without_frames
 from callmark.client.shells import hide_queries
 from callmark.client.token_stores import MemoryTokenStore, TokenStore
 
@@ -65,15 +65,22 @@ def make_parts(
     profile: str | None,
 ) -> Parts:
     """The parts of a new client. Raises CallmarkError when something is missing."""
-    given = SecretDict(base_url=base_url, account_id=account_id, key_id=key_id, api_key=api_key)
-    found = found_options(given, SecretDict(variables()), _profiles(is_needed=profile is not None), profile)
     timeout = _timeout_of(http_client) if timeout is None else timeout
-    options = Options(
-        **found,
-        timeout=TIMEOUT_S if timeout is None else timeout,
-        max_retries=MAX_RETRIES if max_retries is None else max_retries,
-        generation=2 if generation is None else generation,
-    )
+    try:
+        options = Options(
+            **found_options(
+                SecretDict(base_url=base_url, account_id=account_id, key_id=key_id, api_key=api_key),
+                SecretDict(variables()),
+                _profiles(is_needed=profile is not None),
+                profile,
+            ),
+            timeout=TIMEOUT_S if timeout is None else timeout,
+            max_retries=MAX_RETRIES if max_retries is None else max_retries,
+            generation=2 if generation is None else generation,
+        )
+    except CallmarkError as exc:  # whose frames hold what was found: also trackers that ask no repr keep them
+        without_frames(exc)
+        raise
     hide_queries()
     store = token_store or MemoryTokenStore()
     return Parts(Core(options, store, Environment()), store, is_http_ours=http_client is None)

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from callmark.client.core import Call, Core, encode
 from callmark.client.errors import APIStatusError, BadRequest, InvalidRecord, NotFound, WaitTimeout
 from callmark.client.flow import Emit, Flow, Pause, Stream, take
+from callmark.client.options import Generation
 from callmark.client.records import LONGEST_WINDOW, CallRecord, Json, RecordLike, read_record, rough_record, wire_record
+from callmark.client.reprs import SecretList
 from callmark.client.results import (
     INVALID,
     PENDING,
@@ -127,22 +129,29 @@ def create_batch(core: Core, records: Iterable[RecordLike], key: str | None) -> 
     """Sends 1 to 500 records as one batch. Raises InvalidRecord with its `index` for one that cannot be written."""
     _check_key(key)
     now_ms = yield from core.server_now_ms()
-    sent: list[tuple[CallRecord, Json]] = []
-    for index, source in enumerate(records):
-        try:
-            record = read_record(source)
-            _check_repeatable(record, key)
-            sent.append((record, wire_record(record, core.options.generation, now_ms)))
-        except InvalidRecord as exc:
-            raise InvalidRecord(f"record {index}: {exc.message}", field=exc.field, index=index) from exc
+    sent = _read_batch(records, key, core.options.generation, now_ms)
     if not 1 <= len(sent) <= MOST_IN_A_BATCH:
         raise InvalidRecord(
             f"a batch has 1 to {MOST_IN_A_BATCH} records, not {len(sent)}; push_many takes lists of any length",
             field="call_records",
         )
-    batch_id = yield from _created(core, [wire for _, wire in sent], key, is_patient=False)
+    batch_id = yield from _created(core, SecretList(wire for _, wire in sent), key, is_patient=False)
     results = [RecordResult(record, PENDING, batch_id=batch_id, index=index) for index, (record, _) in enumerate(sent)]
     return BatchState(batch_id, results, sent)
+
+
+def _read_batch(records: Iterable[RecordLike], key: str | None, generation: Generation, now_ms: int) -> SecretList:
+    """Each record beside what is sent of it. Raises InvalidRecord."""
+    sent = SecretList()
+    for index, source in enumerate(records):
+        try:
+            record = read_record(source)
+            _check_repeatable(record, key)
+            sent.append((record, wire_record(record, generation, now_ms)))
+        except InvalidRecord as exc:
+            del source  # the variables of what raises are shown
+            raise InvalidRecord(f"record {index}: {exc.message}", field=exc.field, index=index) from exc
+    return sent
 
 
 def _created(core: Core, wires: Sequence[Json], key: str | None, *, is_patient: bool) -> Flow[str]:

@@ -1,6 +1,7 @@
 """What objects show of themselves: tracebacks with their variables are sent on, by error trackers and by tests.
 
-One rule: a repr shows no secret, nor anything that may hold one, and of a person's number the last digits.
+One rule: a repr shows no secret, nor anything that may hold one, and of a person's number the last digits. Sentry walks
+into containers and asks no repr, unless their class has `__sentry_repr__`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ class SecretText(str):
     def __repr__(self) -> str:
         return repr(_HIDDEN)
 
+    __sentry_repr__ = __repr__
+
 
 class SecretBytes(bytes):
     """Bytes that do not show themselves: a body, a key."""
@@ -32,6 +35,8 @@ class SecretBytes(bytes):
 
     def __repr__(self) -> str:
         return f"<{len(self)} bytes>"
+
+    __sentry_repr__ = __repr__
 
 
 class SecretDict(dict[str, Any]):
@@ -42,6 +47,8 @@ class SecretDict(dict[str, Any]):
     def __repr__(self) -> str:
         return f"<{len(self)} values>"
 
+    __sentry_repr__ = __repr__
+
 
 class SecretList(list[Any]):
     """What users handed over."""
@@ -50,6 +57,8 @@ class SecretList(list[Any]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} items>"
+
+    __sentry_repr__ = __repr__
 
 
 class SafeRepr:

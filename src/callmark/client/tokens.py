@@ -126,7 +126,7 @@ class Tokens:
         while not self._store.acquire(self.name):
             # Someone makes one now. What is left of the old token's hour is enough until then.
             if (state := self._state) and self._is_usable(state, rejected, LIFETIME_S):
-                return state.token
+                return SecretText(state.token)
             self._fail_as_others(known)
             if self._environment.monotonic() > until:
                 raise _not_in_time()
@@ -143,7 +143,7 @@ class Tokens:
             self._state = self._as_of_here(state)
         finally:
             self._store.release(self.name)
-        return state.token
+        return SecretText(state.token)
 
     def _made_or_old(self, state: TokenState, rejected: str | None, known: CallmarkError | None) -> Flow[TokenState]:
         """A new token; where none can be had, the old one while its hour lasts."""

@@ -15,7 +15,7 @@ from callmark.broken_json import NOT_JSON
 from callmark.client.environment import Environment
 from callmark.client.errors import CallmarkError, WebhookVerificationError
 from callmark.client.events import Event, read_event
-from callmark.client.reprs import SecretBytes
+from callmark.client.reprs import SecretBytes, SecretList
 
 TOLERANCE_S = 300
 """How far the time of signing may be from now, either way. Every attempt is signed again, so retries pass too."""
@@ -145,12 +145,11 @@ def _signatures(headers: Mapping[str, str]) -> list[bytes]:
 def _keys(secret: object) -> tuple[list[bytes], int]:
     """The keys of the secrets, and how many secrets are none. Raises CallmarkError if no key is left."""
     is_one = isinstance(secret, str | bytes) or not isinstance(secret, Iterable)
-    given: list[object] = [secret] if is_one else list(cast("Iterable[object]", secret))
-    texts: list[str] = []
-    for one in given:
-        if one is not None and not isinstance(one, str):
-            raise CallmarkError(f"webhooks cannot be verified: a secret is a text, not {type(one).__name__}")
-        texts += [one.strip()] if one and one.strip() else []
+    given = SecretList([secret] if is_one else cast("Iterable[object]", secret))
+    others = [type(one).__name__ for one in given if one is not None and not isinstance(one, str)]
+    if others:
+        raise CallmarkError(f"webhooks cannot be verified: a secret is a text, not {others[0]}")
+    texts = SecretList(one.strip() for one in given if one and one.strip())
     keys = [key for text in texts if (key := _key(text))]
     if not keys:
         raise CallmarkError(f"webhooks cannot be verified: {_NO_SECRET if texts else 'there is no secret'}")
