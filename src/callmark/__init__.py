@@ -7,6 +7,7 @@ nothing for them.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from callmark import webhooks as webhooks
     from callmark.client import (
         AnnouncedCall as AnnouncedCall,
         APIConnectionError as APIConnectionError,
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
         UnexpectedAnswer as UnexpectedAnswer,
         WaitTimeout as WaitTimeout,
         WebhookVerificationError as WebhookVerificationError,
-        webhooks as webhooks,
     )
 
 __version__ = "0.1.0.dev0"  # the one place: packages, pages, API descriptions and commands take it from here
@@ -74,11 +74,15 @@ __version__ = "0.1.0.dev0"  # the one place: packages, pages, API descriptions a
 if not TYPE_CHECKING:  # a checker that sees it takes every misspelt name for one of the library
 
     def __getattr__(name: str) -> object:
-        """A name of the client library."""
-        if not name.startswith("_"):
+        """A name of the client library, or the list of them."""
+        if name == "__all__" or not name.startswith("_"):
             import importlib
 
             client = importlib.import_module("callmark.client")
+            if name == "__all__":
+                return [*client.__all__]
+            if name == "webhooks":
+                return importlib.import_module("callmark.webhooks")  # the one that a test patches by its name
             if name in client.__all__:
                 return getattr(client, name)
         raise AttributeError(f"module 'callmark' has no attribute {name!r}")

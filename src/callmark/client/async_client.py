@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from datetime import timedelta
+from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import httpx
 
@@ -20,7 +21,7 @@ from callmark.client.async_resources import (
 )
 from callmark.client.connections import AsyncConnections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.making import Parts, make_parts
+from callmark.client.making import NOT_COPIED, RESOURCES, Parts, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -67,16 +68,52 @@ class AsyncClient:
         self._parts = parts
         self._connections = connections
         self._closes_connections = closes_connections
-        core, self._shell = parts.core, AsyncShell(connections, parts.core.options.timeout)
-        self._core = core
-        self.records = AsyncRecords(core, self._shell)
-        self.batches = AsyncBatches(core, self._shell)
-        self.calls = AsyncCalls(core, self._shell)
-        self.labels = AsyncLabels(core, self._shell)
-        self.numbers = AsyncNumbers(core, self._shell)
-        self.feature_sets = AsyncFeatureSets(core, self._shell)
-        self.logs = AsyncLogs(core, self._shell)
-        self.events = AsyncEvents(core, self._shell)
+        self._core, self._shell = parts.core, AsyncShell(connections, parts.core.options.timeout)
+        for name in RESOURCES:  # those of the client that this one is a copy of
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def records(self) -> AsyncRecords:
+        """Single records: the outcome of each, and withdrawing it."""
+        return AsyncRecords(self._core, self._shell)
+
+    @cached_property
+    def batches(self) -> AsyncBatches:
+        """Batches: creating, reading, waiting for and withdrawing them."""
+        return AsyncBatches(self._core, self._shell)
+
+    @cached_property
+    def calls(self) -> AsyncCalls:
+        """Calls that are announced before they ring."""
+        return AsyncCalls(self._core, self._shell)
+
+    @cached_property
+    def labels(self) -> AsyncLabels:
+        """The account's labels, dynamic ones with their logos."""
+        return AsyncLabels(self._core, self._shell)
+
+    @cached_property
+    def numbers(self) -> AsyncNumbers:
+        """The account's numbers: listing, publishing, delisting."""
+        return AsyncNumbers(self._core, self._shell)
+
+    @cached_property
+    def feature_sets(self) -> AsyncFeatureSets:
+        """The account's feature sets."""
+        return AsyncFeatureSets(self._core, self._shell)
+
+    @cached_property
+    def logs(self) -> AsyncLogs:
+        """Logs of Call Me Back and User Feedback, as downloads."""
+        return AsyncLogs(self._core, self._shell)
+
+    @cached_property
+    def events(self) -> AsyncEvents:
+        """The account's events, without a webhook."""
+        return AsyncEvents(self._core, self._shell)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(NOT_COPIED)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_core"):  # a traceback shows one that could not be made
@@ -112,6 +149,7 @@ class AsyncClient:
     ) -> Self:
         """As Client.with_options."""
         copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)  # also what a class of one's own has added
         parts = self._parts.changed(
             http_client,
             token_store,

@@ -51,6 +51,14 @@ class Parts:
         return self.is_http_ours and here.is_on_this_machine != there.is_on_this_machine
 
 
+RESOURCES = ("records", "batches", "calls", "labels", "numbers", "feature_sets", "logs", "events")
+"""Attributes of a client that are made when they are first used. Tools that look at the class see them."""
+NOT_COPIED = (
+    "a client holds a secret and connections, and is not copied: create one in each process; with_options gives a"
+    " changed one"
+)
+
+
 def make_parts(
     *,
     base_url: str | None,

@@ -2,15 +2,16 @@
 
 from collections.abc import Generator, Iterable
 from datetime import timedelta
+from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import httpx
 
 from callmark.client import extensions, pushing
 from callmark.client.connections import Connections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.making import Parts, make_parts
+from callmark.client.making import NOT_COPIED, RESOURCES, Parts, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -64,16 +65,52 @@ class Client:
         self._parts = parts
         self._connections = connections
         self._closes_connections = closes_connections
-        core, self._shell = parts.core, Shell(connections, parts.core.options.timeout)
-        self._core = core
-        self.records = Records(core, self._shell)
-        self.batches = Batches(core, self._shell)
-        self.calls = Calls(core, self._shell)
-        self.labels = Labels(core, self._shell)
-        self.numbers = Numbers(core, self._shell)
-        self.feature_sets = FeatureSets(core, self._shell)
-        self.logs = Logs(core, self._shell)
-        self.events = Events(core, self._shell)
+        self._core, self._shell = parts.core, Shell(connections, parts.core.options.timeout)
+        for name in RESOURCES:  # those of the client that this one is a copy of
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def records(self) -> Records:
+        """Single records: the outcome of each, and withdrawing it."""
+        return Records(self._core, self._shell)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Batches: creating, reading, waiting for and withdrawing them."""
+        return Batches(self._core, self._shell)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Calls that are announced before they ring."""
+        return Calls(self._core, self._shell)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The account's labels, dynamic ones with their logos."""
+        return Labels(self._core, self._shell)
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """The account's numbers: listing, publishing, delisting."""
+        return Numbers(self._core, self._shell)
+
+    @cached_property
+    def feature_sets(self) -> FeatureSets:
+        """The account's feature sets."""
+        return FeatureSets(self._core, self._shell)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """Logs of Call Me Back and User Feedback, as downloads."""
+        return Logs(self._core, self._shell)
+
+    @cached_property
+    def events(self) -> Events:
+        """The account's events, without a webhook."""
+        return Events(self._core, self._shell)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(NOT_COPIED)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_core"):  # a traceback shows one that could not be made
@@ -111,6 +148,7 @@ class Client:
         server is elsewhere, or the other way round, has connections of its own: close it too.
         """
         copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)  # also what a class of one's own has added
         parts = self._parts.changed(
             http_client,
             token_store,

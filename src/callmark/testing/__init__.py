@@ -37,7 +37,9 @@ _WHERE = {
 if not TYPE_CHECKING:  # as in callmark/__init__.py
 
     def __getattr__(name: str) -> object:
-        """One of the names above."""
+        """One of the names above, or the list of them."""
+        if name == "__all__":
+            return [*_WHERE]
         if name not in _WHERE:
             raise AttributeError(f"module 'callmark.testing' has no attribute {name!r}")
         import importlib

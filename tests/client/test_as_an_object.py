@@ -1,0 +1,75 @@
+"""Clients as Python has objects: subclassed, mocked, copied, and imported by any way."""
+
+import asyncio
+import copy
+import pickle
+import sys
+from operator import attrgetter
+from typing import Any
+from unittest import mock
+
+import pytest
+
+import callmark
+import callmark.testing
+from callmark.client.making import RESOURCES
+
+GIVEN: dict[str, Any] = {"base_url": "https://a.example", "account_id": "acc", "key_id": "key", "api_key": "secret"}
+
+
+class OfTenant(callmark.Client):
+    def __init__(self, tenant: str) -> None:
+        super().__init__(**GIVEN)
+        self.tenant = tenant
+
+
+class OfTenantAsync(callmark.AsyncClient):
+    def __init__(self, tenant: str) -> None:
+        super().__init__(**GIVEN)
+        self.tenant = tenant
+
+
+@pytest.mark.parametrize("kind", [OfTenant, OfTenantAsync])
+def test_a_changed_copy_has_what_a_class_of_ones_own_has_added_and_its_own_options(
+    kind: type[OfTenant | OfTenantAsync],
+) -> None:
+    original: Any = kind("acme")
+    before = original.labels
+    changed = original.with_options(account_id="other")
+    assert (type(changed), changed.tenant) == (kind, "acme")
+    assert changed.labels is changed.labels is not before is original.labels
+    asyncio.run(original.close()) if kind is OfTenantAsync else original.close()
+
+
+@pytest.mark.parametrize("kind", [callmark.Client, callmark.AsyncClient])
+def test_what_looks_at_the_class_sees_its_resources(kind: type[Any]) -> None:
+    mocked = mock.create_autospec(kind, instance=True)
+    for name in RESOURCES:
+        assert getattr(mocked, name) is not None
+        assert getattr(kind, name).__doc__
+
+
+@pytest.mark.parametrize("kind", [callmark.Client, callmark.AsyncClient])
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_client_is_not_copied_into_another_process(kind: type[Any], copied: Any) -> None:
+    client = kind(**GIVEN)
+    with pytest.raises(TypeError, match="create one in each process"):
+        copied(client)
+    asyncio.run(client.close()) if kind is callmark.AsyncClient else client.close()
+
+
+def test_a_star_imports_every_name() -> None:
+    for module in (callmark, callmark.testing):
+        names: dict[str, object] = {}
+        exec(f"from {module.__name__} import *", names)
+        assert set(names) - {"__builtins__"} == set(attrgetter("__all__")(module))
+        assert "CallMeBackEvent" in names or "mock_router" in names
+
+
+def test_webhooks_is_the_module_that_a_test_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    from callmark import webhooks
+
+    assert webhooks is callmark.webhooks is sys.modules["callmark.webhooks"]
+    patched = mock.Mock()
+    monkeypatch.setattr("callmark.webhooks.unwrap", patched)
+    assert webhooks.unwrap is patched
