@@ -1,5 +1,6 @@
 """The services of the compose file on real engines, behind the real nginx and HAProxy with our samples."""
 
+import hashlib
 import re
 from collections.abc import AsyncGenerator
 
@@ -98,9 +99,9 @@ async def test_the_console_sees_the_visitor_and_not_the_proxy_or_what_he_claims(
         form = {"csrf": csrf, "email": "nobody@example.com", "password": "wrong password"}
         await client.post("/console/sign-in", data=form, headers=claim, extensions=named)
     async with deps.db.connection() as tx:
-        who = await tx.fetch("SELECT who FROM throttle WHERE what = 'sign_in_address'")
-    assert visitor in {row["who"] for row in who}
-    assert not {"203.0.113.9", "127.0.0.1"} & {row["who"] for row in who}
+        rows = await tx.fetch("SELECT who FROM throttle WHERE what = 'sign_in_address'")
+    seen, counted = [visitor, "203.0.113.9", "127.0.0.1"], {row["who"] for row in rows}
+    assert [one for one in seen if hashlib.sha256(one.encode()).hexdigest() in counted] == [visitor]
 
 
 async def test_what_does_not_belong_through_a_proxy_is_refused(made: Deployment, proxy: Proxy) -> None:

@@ -1,13 +1,17 @@
 """The SQL of tries: one row for each limit and who tries, with the instants that still count.
 
 Who tries is lowered here, as addresses are where they are compared: by the database's locale. Some let "İ" be an "i".
+Only a digest is kept: people type their password into the field of the address, too.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import LiteralString
 
 from callmark.kit.postgres.database import Database, Tx, fetch_one
 from callmark.kit.postgres.piecewise import delete_where
+
+_WHO: LiteralString = "encode(sha256(convert_to(lower($2::text), 'UTF8')), 'hex')"
 
 
 async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:
@@ -17,7 +21,7 @@ async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:
     """
     row = await fetch_one(
         tx,
-        "INSERT INTO throttle (what, who, instants) VALUES ($1, lower($2), '{}')"
+        f"INSERT INTO throttle (what, who, instants) VALUES ($1, {_WHO}, '{{}}')"
         " ON CONFLICT (what, who) DO UPDATE SET instants = throttle.instants RETURNING instants",
         what,
         who,
@@ -27,19 +31,19 @@ async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:
 
 async def update_tries(tx: Tx, what: str, who: str, instants: Sequence[datetime]) -> None:
     """Writes the tries of a locked row."""
-    await tx.execute("UPDATE throttle SET instants = $3 WHERE what = $1 AND who = lower($2)", what, who, instants)
+    await tx.execute(f"UPDATE throttle SET instants = $3 WHERE what = $1 AND who = {_WHO}", what, who, instants)
 
 
 async def delete_tries(tx: Tx, what: str, who: str) -> None:
     """Deletes the row, and with it every try of `what` by `who`."""
-    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = lower($2)", what, who)
+    await tx.execute(f"DELETE FROM throttle WHERE what = $1 AND who = {_WHO}", what, who)
 
 
 async def drop_newest(tx: Tx, what: str, who: str) -> None:
     """Forgets the newest, if there is one."""
     await tx.execute(
         "UPDATE throttle SET instants = trim_array(instants, 1)"
-        " WHERE what = $1 AND who = lower($2) AND cardinality(instants) > 0",
+        f" WHERE what = $1 AND who = {_WHO} AND cardinality(instants) > 0",
         what,
         who,
     )
