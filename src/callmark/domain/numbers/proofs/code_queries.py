@@ -51,6 +51,20 @@ async def select_newest(
     return _code(row) if row else None
 
 
+async def is_wanted(tx: Tx, code_id: NumberCodeId) -> bool:
+    """Whether the code's number is in the account that asked for it, and not proven yet. Primary keys."""
+    return await tx.fetchval(
+        """
+        SELECT EXISTS (
+          SELECT FROM number_code c JOIN number n ON n.phone_number = c.phone_number AND n.account_id = c.account_id
+          WHERE c.id = $1 AND NOT EXISTS (
+            SELECT FROM number_proof p
+            WHERE p.phone_number = n.phone_number AND p.account_id = n.account_id AND p.state = 'proven'))
+        """,
+        code_id,
+    )
+
+
 async def lock_newest(
     tx: Tx, account_id: AccountId, number: PhoneNumber, until: datetime
 ) -> tuple[NumberCodeId, NumberCode] | None:

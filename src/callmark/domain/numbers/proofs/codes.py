@@ -40,7 +40,7 @@ from callmark.kit.installation import held_since
 from callmark.kit.outbound.client import Outbound, Patience, Unreachable, networks_to
 from callmark.kit.outbound.signed_posts import read_secret, signed_headers
 from callmark.kit.phone import PhoneNumber, shorten
-from callmark.kit.postgres.database import Tx
+from callmark.kit.postgres.database import Row, Tx
 from callmark.kit.secret_key import current_key, derive, known_keys, mark, marked_key
 from callmark.kit.settings import Secret
 from callmark.kit.work import Claimed, Work
@@ -156,13 +156,14 @@ def number_codes(deps: Deps) -> Work:
 
     async def run(claimed: Claimed) -> datetime | None:
         code_id, attempts = NumberCodeId(claimed.row["id"]), int(claimed.row["attempt_count"]) + 1
-        is_late = claimed.row["expires_at"] <= deps.clock.now()
-        error = "it expired before it was sent" if is_late else await _post(deps, code_id, claimed)
+        useless = await _why_useless(deps, code_id, claimed.row)
+        error = useless or await _post(deps, code_id, claimed)
         now = deps.clock.now()
-        is_tried_again = error is not None and not is_late and attempts <= len(_PAUSES)
+        is_tried_again = error is not None and not useless and attempts <= len(_PAUSES)
         due_at = now + _PAUSES[attempts - 1] if is_tried_again else None
         async with deps.db.connection() as tx:
-            await code_queries.end_attempt(tx, code_id, attempts, None if error else now, error)
+            sent_at, said = None if error else now, None if is_tried_again else error
+            await code_queries.end_attempt(tx, code_id, attempts, sent_at, said)
         log.info("number_code_sent", phone=shorten(claimed.row["phone_number"]), number=attempts, error=error)
         return due_at
 
@@ -170,11 +171,25 @@ def number_codes(deps: Deps) -> Work:
         name=WorkName.NUMBER_CODES,
         table="number_code",
         key="id",
-        columns="id, phone_number, channel, expires_at, attempt_count",
+        columns="id, account_id, phone_number, channel, expires_at, attempt_count",
         run=run,
         at_once=8,
         is_outgoing=True,
     )
+
+
+async def _why_useless(deps: Deps, code_id: NumberCodeId, row: Row) -> str | None:
+    """Why nobody can use the code, so that it is not sent: who got it would type it in vain."""
+    now = deps.clock.now()
+    if row["expires_at"] <= now:
+        return "it expired before it was sent"
+    number, account_id = PhoneNumber(row["phone_number"]), AccountId(row["account_id"])
+    async with deps.db.connection() as tx:
+        newest = await code_queries.select_newest(tx, account_id, number, now + TRUSTED_WITHIN)
+        if newest and newest[0] != code_id:
+            return "a newer code has replaced it"
+        is_wanted = await code_queries.is_wanted(tx, code_id)
+    return None if is_wanted else "the number is proven already, or no longer in this account"
 
 
 async def _lock_unproven(tx: Tx, account_id: AccountId, number: PhoneNumber, by: Actor) -> None:
