@@ -91,8 +91,8 @@ async def reset(deps: Deps) -> None:
         await state_queries.put_faults(tx, state_queries.Faults())
         await state_queries.put_seed(tx, None)
         await reset_queries.end_expired_tokens(tx, deps.clock.now())
-    await _set_clock(deps, timedelta())
-    await _patiently(deps, partial(_forget, deps))
+    moved = await _set_clock(deps, timedelta())
+    await _patiently(deps, partial(_forget, deps, moved))
     await tell_of_clock(deps)
     await farm_api.ask(deps, farm_api.Reset(), farm_api.Done)
     log.info("emulator_reset")
@@ -106,8 +106,8 @@ async def reset_to_seed(deps: Deps) -> None:
     async with deps.db.connection() as tx:
         seeded = await snapshots.get_seed(tx)
     at = deps.clock.now()
-    await _set_clock(deps, timedelta())
-    await _patiently(deps, partial(_put_rows, deps, seeded, at))
+    moved = await _set_clock(deps, timedelta())
+    await _patiently(deps, partial(_put_rows, deps, seeded, at, moved))
     await tell_of_clock(deps)
     await handsets.recheck(deps)
     await farm_api.ask(deps, farm_api.Reset(), farm_api.Done)
@@ -124,8 +124,8 @@ async def restore(deps: Deps, name: str) -> None:
     at, forgotten_after = deps.clock.now(), _NONE_FORGOTTEN
     await farm_api.ask(deps, farm_api.Halt(), farm_api.Done)
     try:
-        await _set_clock(deps, snapshot.clock_at - deps.clock.now() + await clock_offset(deps.db))
-        await _patiently(deps, partial(_put_rows, deps, snapshot, at))
+        moved = await _set_clock(deps, snapshot.clock_at - deps.clock.now() + await clock_offset(deps.db))
+        await _patiently(deps, partial(_put_rows, deps, snapshot, at, moved))
         forgotten_after = snapshot.last_id
         await tell_of_clock(deps)
     finally:
@@ -134,8 +134,8 @@ async def restore(deps: Deps, name: str) -> None:
     log.info("emulator_restored", snapshot=name)
 
 
-async def _set_clock(deps: Deps, offset: timedelta) -> None:
-    """The product clock is that far from the real one; the days of then are there before.
+async def _set_clock(deps: Deps, offset: timedelta) -> timedelta:
+    """The product clock is that far from the real one; the days of then are there before. By how much it has moved.
 
     When it goes back, no job still deletes what was old by the clock of before.
     """
@@ -147,6 +147,7 @@ async def _set_clock(deps: Deps, offset: timedelta) -> None:
     if offset < before:
         await _end_jobs(deps)
         await partitions.keep_partitions_at(deps, then)  # a job may have dropped days since
+    return offset - before
 
 
 async def _end_jobs(deps: Deps) -> None:
@@ -164,7 +165,7 @@ async def _end_jobs(deps: Deps) -> None:
         raise Unavailable("clock: a job still runs by the time of before") from None
 
 
-async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime, tx: Transaction) -> None:
+async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime, moved: timedelta, tx: Transaction) -> None:
     """The rows of the snapshot in the place of those there are.
 
     Tokens that were valid before the clock moved stay while their keys are there. With a seed, virtual handsets stay:
@@ -174,16 +175,14 @@ async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime, tx: Tr
     is_seed = snapshot.name == snapshots.SEED
     tables = await snapshot_queries.stored_tables(tx, besides=_OF_FARM if is_seed else ())
     await snapshot_queries.lock_all(tx, tables)
-    await reset_queries.keep_tokens(tx)
-    if is_seed:
-        await reset_queries.keep_apps(tx)
+    tokens, apps = await reset_queries.keep_tokens(tx), await reset_queries.keep_apps(tx) if is_seed else None
     await snapshot_queries.empty(tx, tables)
     await snapshot_queries.fill(tx, tables, snapshot.name)
-    if is_seed:
-        await reset_queries.bring_back_apps(tx)
-    await reset_queries.bring_back_tokens(tx, moved_from)
+    if apps:
+        await reset_queries.bring_back_apps(tx, apps)
+    await reset_queries.bring_back_tokens(tx, tokens, moved_from)
     await reset_queries.age_tokens(tx, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-    await reset_queries.make_jobs_due(tx, now)
+    await reset_queries.take_jobs_back(tx, now, moved)
 
 
 async def tell_of_clock(deps: Deps) -> None:
@@ -207,7 +206,7 @@ async def _patiently(deps: Deps, change: Callable[[Transaction], Awaitable[None]
             return
 
 
-async def _forget(deps: Deps, tx: Transaction) -> None:
+async def _forget(deps: Deps, moved: timedelta, tx: Transaction) -> None:
     now = deps.clock.now()
     tables = [one for one in await snapshot_queries.stored_tables(tx) if one.name in FORGOTTEN]
     await snapshot_queries.lock_all(tx, tables)
@@ -216,4 +215,4 @@ async def _forget(deps: Deps, tx: Transaction) -> None:
     await reset_queries.empty_queues(tx)
     await reset_queries.end_pauses(tx)
     await reset_queries.age_tokens(tx, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-    await reset_queries.make_jobs_due(tx, now)
+    await reset_queries.take_jobs_back(tx, now, moved)

@@ -1,9 +1,11 @@
 """The SQL of resets: what stays when a state comes back, and what is made to fit the time that it comes back to."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
+
+from msgspec import Struct
 
 from callmark.kit.postgres.database import Tx
 from callmark.surfaces.emulator.handsets.network import APP_NAME
@@ -17,21 +19,31 @@ WITH ended AS (
 UPDATE webhook_queue q SET is_paused = false FROM ended WHERE q.webhook_id = ended.id
 """
 
+_TAKE_JOBS_BACK = """
+UPDATE periodic_job SET due_at = CASE WHEN lease_id IS NULL THEN due_at + $2 ELSE $1 END,
+  lease_id = NULL, leased_until = NULL
+WHERE lease_id IS NOT NULL OR $2 < interval '0'
+"""
+
 _BRING_BACK_TOKENS = """
-INSERT INTO access_token SELECT t.* FROM kept_token t JOIN api_key k ON k.id = t.key_id AND k.account_id = t.account_id
-WHERE k.revoked_at IS NULL AND t.expires_at >= $1 ON CONFLICT DO NOTHING
+INSERT INTO access_token
+SELECT (t).* FROM (SELECT one::access_token AS t FROM unnest($2::text[]) one OFFSET 0) kept
+JOIN api_key k ON k.id = (t).key_id AND k.account_id = (t).account_id
+WHERE k.revoked_at IS NULL AND (t).expires_at >= $1 ON CONFLICT DO NOTHING
 """
 
-_KEEP_APPS = f"""
-CREATE TEMP TABLE kept_app ON COMMIT DROP AS SELECT * FROM handset_app WHERE name = '{APP_NAME}' AND revoked_at IS NULL;
-CREATE TEMP TABLE kept_registration ON COMMIT DROP AS
-  SELECT r.* FROM registration r JOIN kept_app a ON a.id = r.app_id WHERE r.token_sha256 IS NOT NULL
+_APPS = "SELECT a::text FROM handset_app a WHERE name = $1 AND revoked_at IS NULL"
+_REGISTRATIONS = """
+SELECT r::text FROM registration r JOIN handset_app a ON a.id = r.app_id
+WHERE a.name = $1 AND a.revoked_at IS NULL AND r.token_sha256 IS NOT NULL
 """
-
 _BRING_BACK_APPS = """
-DELETE FROM registration;
-INSERT INTO handset_app SELECT * FROM kept_app ON CONFLICT DO NOTHING;
-INSERT INTO registration SELECT * FROM kept_registration
+INSERT INTO handset_app SELECT (a).* FROM (SELECT one::handset_app AS a FROM unnest($1::text[]) one OFFSET 0) kept
+ON CONFLICT DO NOTHING
+"""
+_BRING_BACK_REGISTRATIONS = """
+INSERT INTO registration
+SELECT (r).* FROM (SELECT one::registration AS r FROM unnest($1::text[]) one OFFSET 0) kept
 """
 
 _RUNNING_JOBS = (
@@ -53,29 +65,46 @@ async def age_tokens(tx: Tx, created_at: datetime, expires_at: datetime) -> None
     await tx.execute(_AGE_TOKENS, created_at, expires_at)
 
 
-async def keep_tokens(tx: Tx) -> None:
-    """Keeps the access tokens until the transaction ends."""
-    await tx.execute("CREATE TEMP TABLE kept_token ON COMMIT DROP AS SELECT * FROM access_token")
+class KeptApps(Struct, frozen=True):
+    """The app of the virtual handsets and their registrations, each row as PostgreSQL writes it."""
+
+    apps: list[str]
+    registrations: list[str]
 
 
-async def bring_back_tokens(tx: Tx, valid_at: datetime) -> None:
+async def keep_tokens(tx: Tx) -> list[str]:
+    """All access tokens, each row as PostgreSQL writes it.
+
+    A table for them would be new entries of its catalogs at each reset.
+    """
+    return [row[0] for row in await tx.fetch("SELECT t::text FROM access_token t")]
+
+
+async def bring_back_tokens(tx: Tx, kept: list[str], valid_at: datetime) -> None:
     """Puts back those kept tokens that were valid then and whose keys are there."""
-    await tx.execute(_BRING_BACK_TOKENS, valid_at)
+    await tx.execute(_BRING_BACK_TOKENS, valid_at, kept)
 
 
-async def keep_apps(tx: Tx) -> None:
-    """Keeps the app of the virtual handsets and their registrations until the transaction ends."""
-    await tx.execute(_KEEP_APPS)
+async def keep_apps(tx: Tx) -> KeptApps:
+    """The app of the virtual handsets and their registrations."""
+    found = [await tx.fetch(one, APP_NAME) for one in (_APPS, _REGISTRATIONS)]
+    return KeptApps(*([row[0] for row in rows] for rows in found))
 
 
-async def bring_back_apps(tx: Tx) -> None:
+async def bring_back_apps(tx: Tx, kept: KeptApps) -> None:
     """Puts the kept app and registrations in the place of all registrations."""
-    await tx.execute(_BRING_BACK_APPS)
+    await tx.execute("DELETE FROM registration")
+    await tx.execute(_BRING_BACK_APPS, kept.apps)
+    await tx.execute(_BRING_BACK_REGISTRATIONS, kept.registrations)
 
 
-async def make_jobs_due(tx: Tx, now: datetime) -> None:
-    """Takes all from the workers that run them: what they would write is of another time."""
-    await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)
+async def take_jobs_back(tx: Tx, now: datetime, moved: timedelta) -> None:
+    """Takes all from the workers that run them, whose results are of another time; they are due again.
+
+    The others are due as long from now as before the product clock moved. One that is due too soon only runs once
+    more, so a clock that moved ahead changes nothing.
+    """
+    await tx.execute(_TAKE_JOBS_BACK, now, moved)
 
 
 async def select_running_jobs(tx: Tx, now: datetime, leases: Sequence[UUID] | None) -> list[UUID] | None:
