@@ -50,10 +50,11 @@ async def test_requests_are_paged_by_key_newest_first(deps: Deps, clock: FakeClo
     made = await make_requests(deps, clock, listed, 5)
     of = (deps, listed.account_id)
     assert await work_list.list_requests(*of, limit=2) == made[:2]
-    assert await work_list.list_requests(*of, after=made[0].id, limit=2) == made[1:3]
-    assert await work_list.list_requests(*of, after=made[4].id) == []
+    first, last = [await work_list.position_of(*of, one.id) for one in (made[0], made[4])]
+    assert await work_list.list_requests(*of, after=first, limit=2) == made[1:3]
+    assert await work_list.list_requests(*of, after=last) == []
     with pytest.raises(NotFound):
-        await work_list.list_requests(*of, after=CallbackRequestId(new_id()))
+        await work_list.position_of(*of, CallbackRequestId(new_id()))
 
 
 async def test_a_request_is_taken_by_one_and_done_once(deps: Deps, clock: FakeClock) -> None:
@@ -234,11 +235,13 @@ async def test_an_owner_sees_and_moves_the_requests_of_its_place_alone(deps: Dep
     of = (deps, near.account_id)
     process = (await feature_sets.get_placed(*of, near.feature_set_id)).place.process_id
     for by, seen in ((ALICE, made), (owner_of(process), made[:1]), (owner_of(None), [])):
-        listed = await work_list.list_to_do(*of, by.scope, RequestFilter(), after=None, limit=9)
+        listed = await work_list.list_to_do(*of, by.scope, RequestFilter(), now=clock.now(), after=None, limit=9)
         assert {one.id for one in listed} == {one.id for one in seen}
         assert await work_list.count_new(*of, by.scope, 9) == len(seen)
     elsewhere = RequestFilter(feature_set_id=far.feature_set_id)
-    assert await work_list.list_to_do(*of, owner_of(process).scope, elsewhere, after=None, limit=9) == []
+    assert (
+        await work_list.list_to_do(*of, owner_of(process).scope, elsewhere, now=clock.now(), after=None, limit=9) == []
+    )
     for use in (work_list.take, work_list.finish, work_list.reopen):
         for one in made[1:]:
             with pytest.raises(NotFound):

@@ -215,9 +215,10 @@ async def test_answers_are_paged_by_key_newest_first(deps: Deps, clock: FakeCloc
         clock.advance(timedelta(seconds=number % 2))
     of = (deps, listed.account_id, campaign.id)
     assert await feedback.list_answers(*of, limit=2) == made[:2]
-    assert await feedback.list_answers(*of, after=made[1].id) == made[2:]
+    assert await feedback.list_answers(*of, after=(made[1].responded_at, made[1].id)) == made[2:]
+    assert await feedback.position_of(deps, campaign.id, made[1].id) == (made[1].responded_at, made[1].id)
     with pytest.raises(NotFound):
-        await feedback.list_answers(*of, after=FeedbackId(new_id()))
+        await feedback.position_of(deps, campaign.id, FeedbackId(new_id()))
 
 
 async def test_a_deleted_campaigns_answers_go_with_it_and_their_events_stay(deps: Deps) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -147,11 +148,13 @@ class RequestFilter(Struct, frozen=True):
     number: str = ""
 
 
-class WorkListPosition(Struct, frozen=True):
-    """Where a page of the work list ended."""
+class WorkListPosition(NamedTuple):
+    """Where a page of the work list ended, of those that follow each other from the instant `since`."""
 
-    id: CallbackRequestId
+    requested_at: datetime
+    id: UUID
     is_overdue: bool
+    since: datetime
 
 
 def is_overdue(request: CallbackRequest, now: datetime) -> bool:

@@ -1,7 +1,9 @@
 """What a business does with the requests of its receivers: read them, take one, be done with it."""
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditAction
@@ -31,19 +33,19 @@ async def list_requests(
     account_id: AccountId,
     wanted: RequestFilter = _ALL,
     *,
-    after: CallbackRequestId | None = None,
+    after: tuple[datetime, UUID] | None = None,
     limit: int = 100,
 ) -> list[CallbackRequest]:
-    """Up to `limit` of the account's wanted requests, newest first, those that follow the one of id `after`.
-
-    Raises NotFound when the id `after` does not exist, or no longer.
-    """
+    """Up to `limit` of the account's wanted requests, newest first, those that follow a request's instant and id."""
     async with deps.db.connection() as tx:
-        before = None
-        if after is not None:
-            last = found(await queries.select_request(tx, account_id, after), _UNKNOWN)
-            before = last.requested_at, last.id
-        return await queries.select_requests(tx, account_id, wanted, among=None, before=before, limit=limit)
+        return await queries.select_requests(tx, account_id, wanted, among=None, before=after, limit=limit)
+
+
+async def position_of(deps: Deps, account_id: AccountId, request_id: CallbackRequestId) -> tuple[datetime, UUID]:
+    """Where a request is in the list. Raises NotFound when there is none, or no longer."""
+    async with deps.db.connection() as tx:
+        last = found(await queries.select_request(tx, account_id, request_id), _UNKNOWN)
+    return last.requested_at, last.id
 
 
 async def list_to_do(
@@ -52,20 +54,18 @@ async def list_to_do(
     scope: Scope,
     wanted: RequestFilter,
     *,
+    now: datetime,
     after: WorkListPosition | None,
     limit: int,
 ) -> list[CallbackRequest]:
     """As `list_requests`, inside the scope; first come those whose slot has passed and who wait for a call still.
 
-    Raises NotFound when there is none at `after`, or no longer.
+    `now` is when the first page was read: a request whose slot passes meanwhile keeps its place on the others.
     """
-    due = deps.clock.now() - SLOT
+    due = now - SLOT
     async with deps.db.connection() as tx:
         among = await visible_sets.visible_ids(tx, account_id, scope)
-        before = None
-        if after is not None:
-            last = found(await queries.select_request(tx, account_id, after.id), _UNKNOWN)
-            before = last.requested_at, last.id
+        before = (after.requested_at, after.id) if after else None
         listed: list[CallbackRequest] = []
         for is_overdue in (True, False):
             if after and after.is_overdue and not is_overdue:

@@ -240,18 +240,29 @@ async def count_answers(deps: Deps, account_id: AccountId, scope: Scope, since: 
 
 
 async def list_answers(
-    deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, after: FeedbackId | None = None, limit: int = 100
+    deps: Deps,
+    account_id: AccountId,
+    campaign_id: CampaignId,
+    *,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 100,
 ) -> list[Feedback]:
-    """Up to `limit` answers to the campaign, newest first, those that follow the one of id `after`. Raises NotFound."""
+    """Up to `limit` answers to the campaign, newest first, those that follow an answer's instant and id.
+
+    Raises NotFound.
+    """
     async with deps.db.connection() as tx:
         found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
-        before: tuple[datetime, FeedbackId] | None = None
-        if after is not None:
-            last = found(
-                await queries.select_feedback(tx, campaign_id, after), "no answer with this id in this campaign"
-            )
-            before = last.responded_at, last.id
-        return await queries.select_newest(tx, campaign_id, before, limit)
+        return await queries.select_newest(tx, campaign_id, after, limit)
+
+
+async def position_of(deps: Deps, campaign_id: CampaignId, answer_id: FeedbackId) -> tuple[datetime, UUID]:
+    """Where an answer is in the list. Raises NotFound when there is none, or no longer."""
+    async with deps.db.connection() as tx:
+        last = found(
+            await queries.select_feedback(tx, campaign_id, answer_id), "no answer with this id in this campaign"
+        )
+    return last.responded_at, last.id
 
 
 async def offered(tx: Tx, listed: ListedCaller) -> dict[CallType, CampaignOffer]:

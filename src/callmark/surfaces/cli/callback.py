@@ -123,9 +123,9 @@ async def requests(
     limit: int,
 ) -> None:
     """List callback requests, newest first."""
-    found = await work_list.list_requests(
-        deps, account, RequestFilter(frozenset(states) or ALL_STATES), after=after, limit=limit
-    )
+    behind = await work_list.position_of(deps, account, after) if after else None
+    wanted = RequestFilter(frozenset(states) or ALL_STATES)
+    found = await work_list.list_requests(deps, account, wanted, after=behind, limit=limit)
     out.rows([_row(request) for request in found], _COLUMNS, empty="No requests match.")
 
 

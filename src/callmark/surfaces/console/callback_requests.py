@@ -29,7 +29,7 @@ from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
 from callmark.instants import read_instant
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.kit.zones import presently_named, utc_zone
 from callmark.surfaces.console import display_names
@@ -38,11 +38,11 @@ from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.request import ConsoleRequest, Form, first_digits, with_query
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.set_choice import SetChoice, choice_of
+from callmark.surfaces.cursors import decode_key, encode_key
 from callmark.tables.plans import is_of_no_country, is_premium
 
 LIST = "/console/callbacks"
 _PAGE = 50
-_OVERDUE = "-overdue"
 _UTC = utc_zone()
 _MOST_COUNTED = 1_000
 """Where counting of new requests stops."""
@@ -102,15 +102,12 @@ async def show_list(request: ConsoleRequest) -> Response:
     """What is to do, unless something else is asked for; newest first."""
     state = request.query("state") if request.query("state") in VIEWS else ""
     wanted = {"state": state, **{name: request.query(name) for name in ("q", "set", "named")}}
-    feature_set_id, after, now = parse_uuid(wanted["set"]), _after(request), request.deps.clock.now()
+    feature_set_id, after = parse_uuid(wanted["set"]), decode_key(request.query("after"), WorkListPosition)
+    now = after.since if after else request.deps.clock.now()
     set_id = FeatureSetId(feature_set_id) if feature_set_id else None
     narrowed = RequestFilter(VIEWS[state], set_id, number=first_digits(wanted["q"]))
     deps, account_id, scope = request.deps, request.account_id, request.by.scope
-    try:
-        found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=after, limit=_PAGE + 1)
-    except NotFound:  # the last one of the page before is gone
-        after = None
-        found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=None, limit=_PAGE + 1)
+    found = await work_list.list_to_do(deps, account_id, scope, narrowed, now=now, after=after, limit=_PAGE + 1)
     new = 0 if wanted["q"] else await work_list.count_new(deps, account_id, scope, _MOST_COUNTED, set_id)
     names = await visible_sets.list_names(deps, account_id, scope)
     shown = found[:_PAGE]
@@ -194,13 +191,7 @@ def _shown(form: Form) -> ShownState | None:
 
 
 def _key(last: CallbackRequest, now: datetime) -> str:
-    return f"{last.id}{_OVERDUE if is_overdue(last, now) else ''}"
-
-
-def _after(request: ConsoleRequest) -> WorkListPosition | None:
-    text = request.query("after")
-    found = parse_uuid(text.removesuffix(_OVERDUE))
-    return WorkListPosition(CallbackRequestId(found), text.endswith(_OVERDUE)) if found else None
+    return encode_key(WorkListPosition(last.requested_at, last.id, is_overdue(last, now), now))
 
 
 def _row(

@@ -21,13 +21,12 @@ from callmark.domain.feedback.model import (
     QuestionResult,
     average_text,
 )
-from callmark.domain.ids import CampaignId, FeedbackId
+from callmark.domain.ids import CampaignId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
 from callmark.domain.stale_confirmations import digest_of
-from callmark.kit.errors import InvalidInput, NotFound
-from callmark.kit.ids import parse_uuid
+from callmark.kit.errors import InvalidInput
 from callmark.kit.text import share
 from callmark.surfaces.console import consequences, display_names
 from callmark.surfaces.console.campaign_builder import (
@@ -43,7 +42,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get, post
-from callmark.surfaces.cursors import InstantKey
+from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
 
 _PAGE = 50
 _PAGER: Pager[Campaign, InstantKey] = Pager(
@@ -157,15 +156,12 @@ async def show_campaign(request: ConsoleRequest) -> Response:
 async def show_answers(request: ConsoleRequest) -> Response:
     """Each answer with the number that gave it."""
     found = await get_campaign(request)
-    after = parse_uuid(request.query("after"))
+    after = decode_key(request.query("after"), InstantKey)
     of = request.deps, request.account_id, found.campaign.id
-    try:
-        answers = await feedback.list_answers(*of, after=FeedbackId(after) if after else None, limit=_PAGE + 1)
-    except NotFound:  # the last one of the page before is gone
-        after = None
-        answers = await feedback.list_answers(*of, limit=_PAGE + 1)
+    answers = await feedback.list_answers(*of, after=after, limit=_PAGE + 1)
     url, shown = f"{LIST}/{found.campaign.id}/answers", answers[:_PAGE]
-    following = with_query(url, after=str(shown[-1].id)) if len(answers) > _PAGE else ""
+    last = shown[-1] if len(answers) > _PAGE else None
+    following = with_query(url, after=encode_key((last.responded_at, last.id))) if last else ""
     return page(request, AnswersPage(found, shown, following, url if after else ""))
 
 

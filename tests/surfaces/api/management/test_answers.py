@@ -63,6 +63,7 @@ async def test_requests_are_listed_taken_and_done_and_each_step_is_audited(deps:
     found = [*first["callback_requests"], *rest["callback_requests"]]
     assert [one["receiver_number"] for one in found] == receivers[::-1]
     assert rest["next_after"] is None
+    assert await alice.get(f"callback_requests?after={found[1]['id']}") == rest  # as programs have it from before
     path = f"callback_requests/{found[0]['id']}"
     taken = await alice.post(f"{path}/take", {"email": "asha@acme.example"})
     assert (taken["state"], taken["handled_by_email"]) == ("taken", "asha@acme.example")

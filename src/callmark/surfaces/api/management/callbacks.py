@@ -20,13 +20,9 @@ from callmark.domain.callbacks.model import (
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.domain.sessions.model import email_address
 from callmark.instants import iso_ms
-from callmark.kit.errors import NotFound
-from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.management.feature_sets import set_id_of
 from callmark.surfaces.api.own.request import (
-    MOST,
-    USUAL,
     ApiPager,
     NoBody,
     body_of,
@@ -36,10 +32,11 @@ from callmark.surfaces.api.own.request import (
     text_filter,
 )
 from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
-from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
+from callmark.surfaces.api.request import ApiRequest, refuse
 from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
+_REQUESTS: ApiPager[CallbackRequest, InstantKey] = ApiPager(InstantKey, lambda one: (one.requested_at, one.id))
 _CONFIGS: ApiPager[CallbackConfig, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 _NAME = f"1 to {LONGEST_NAME} characters."
 _SLOT_PICKER = "Whether receivers choose a half hour within the hours."
@@ -160,24 +157,16 @@ async def delete_config(request: ApiRequest) -> Response:
 
 async def list_requests(request: ApiRequest) -> Response:
     """`GET callback_requests?state=&feature_set_id=&receiver=&after=&limit=`."""
-    state, after = choice_filter(request, "state", RequestState), request.query("after")
+    state = choice_filter(request, "state", RequestState)
     wanted = RequestFilter(
         ALL_STATES if state is None else frozenset({state}),
         id_filter(request, "feature_set_id", FeatureSetId),
         _receiver(request),
     )
-    last = None if after is None else parse_uuid(after)
-    if after is not None and last is None:
-        refuse("after")
-    limit = limit_of(request, USUAL, most=MOST)
-    behind = None if last is None else CallbackRequestId(last)
     of = request.deps, request.account_id
-    try:
-        found = await work_list.list_requests(*of, wanted, after=behind, limit=limit + 1)
-    except NotFound:
-        refuse("after")
-    rows = found[:limit]
-    next_after = str(rows[-1].id) if len(found) > limit else None
+    after = await _REQUESTS.after_or_id(request, lambda last: work_list.position_of(*of, CallbackRequestId(last)))
+    found = await work_list.list_requests(*of, wanted, after=after, limit=_REQUESTS.limit(request) + 1)
+    rows, next_after = _REQUESTS.part(request, found)
     return render(CallbackRequestList([_request(one) for one in rows], next_after))
 
 

@@ -25,13 +25,9 @@ from callmark.domain.feedback.model import (
 )
 from callmark.domain.ids import CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.instants import iso_ms
-from callmark.kit.errors import NotFound
-from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.own.request import (
-    MOST,
-    USUAL,
     ApiPager,
     NoBody,
     body_of,
@@ -40,10 +36,11 @@ from callmark.surfaces.api.own.request import (
     id_of,
 )
 from callmark.surfaces.api.own.shapes import CreatedAt, CreatedBy, Id, Instant, NextAfter, UpdatedAt, instant
-from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
+from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.http import Response, render
 
+_ANSWERS: ApiPager[Feedback, InstantKey] = ApiPager(InstantKey, lambda one: (one.responded_at, one.id))
 _PAGER: ApiPager[Campaign, InstantKey] = ApiPager(InstantKey, lambda one: (one.created_at, one.id))
 _NAME = f"1 to {LONGEST_NAME} characters."
 _CALL_TYPES = "After which calls it asks; a rejected call counts as missed."
@@ -236,17 +233,13 @@ async def get_results(request: ApiRequest) -> Response:
 async def list_answers(request: ApiRequest) -> Response:
     """`GET campaigns/{campaignId}/answers?after=&limit=`."""
     campaign = await feedback.get_campaign(request.deps, request.account_id, _id(request))
-    after, limit = request.query("after"), limit_of(request, USUAL, most=MOST)
-    last = None if after is None else parse_uuid(after)
-    if after is not None and last is None:
-        refuse("after")
     of = request.deps, request.account_id, campaign.id
-    try:
-        found = await feedback.list_answers(*of, after=None if last is None else FeedbackId(last), limit=limit + 1)
-    except NotFound:
-        refuse("after")
-    rows = found[:limit]
-    return render(AnswerList([_answer(one) for one in rows], str(rows[-1].id) if len(found) > limit else None))
+    after = await _ANSWERS.after_or_id(
+        request, lambda last: feedback.position_of(request.deps, campaign.id, FeedbackId(last))
+    )
+    found = await feedback.list_answers(*of, after=after, limit=_ANSWERS.limit(request) + 1)
+    rows, next_after = _ANSWERS.part(request, found)
+    return render(AnswerList([_answer(one) for one in rows], next_after))
 
 
 async def _step(request: ApiRequest, step: Callable[..., Awaitable[Campaign]]) -> Response:

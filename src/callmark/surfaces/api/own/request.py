@@ -1,6 +1,6 @@
 """How handlers of our own routes read a request: ids of the path, bodies, and where a page begins."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -110,6 +110,16 @@ class ApiPager(KeyPager[Row, Key], frozen=True):
         if found is None:
             refuse("after")
         return found
+
+    async def after_or_id(self, request: ApiRequest, position_of: Callable[[UUID], Awaitable[Key]]) -> Key | None:
+        """As `after`; also for the id of a row that is still there, which programs have as `next_after` of before."""
+        row_id = parse_uuid(request.query("after") or "")
+        if row_id is None:
+            return self.after(request)
+        try:
+            return await position_of(row_id)
+        except NotFound:
+            refuse("after")
 
     def part(self, request: ApiRequest, found: list[Row]) -> tuple[list[Row], str | None]:
         """The page out of what a query found, one row more than the limit where there is a next page; its `after`."""
