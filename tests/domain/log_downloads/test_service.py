@@ -387,7 +387,7 @@ async def test_a_link_is_audited_with_what_it_leads_to_and_none_without_events(d
         ("API key CRM", "Call Me Back requests"),
         (ALICE.email, f"answers to {survey.name}"),
     }
-    assert found[0].details == {"range": "2026-01-01 to 2026-01-01", "format": "csv"}
+    assert found[0].details == {"range": "2026-01-01T09:00:00.000Z to 2026-01-01T11:00:00.000Z", "format": "csv"}
     await feedback.end_campaign(deps, listed.account_id, survey.id, by=ALICE)
     await feedback.delete_campaign(deps, listed.account_id, survey.id, by=ALICE)
     assert await log_downloads.make_link(deps, answers, by=ALICE)

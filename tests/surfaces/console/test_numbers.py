@@ -186,14 +186,19 @@ async def test_a_jobs_progress_is_streamed_until_it_has_ended(deps: Deps, busine
         assert (await alice.get(address)).status_code == 200
 
 
-async def test_an_approval_asks_which_name_shows_and_gives_all_numbers(deps: Deps, business: Business) -> None:
+async def test_an_approval_asks_which_name_shows_and_gives_all_numbers(
+    deps: Deps, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deps, listed = reviewing(deps), phones(12)
+    monkeypatch.setattr("callmark.surfaces.console.reviews._MOST", 1)  # as many as there are
     await numbers.publish(deps, business.account.id, await make_set(deps, business), listed, by=ALICE)
     (job,) = await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)
     async with visitors(deps) as browse:
         olive = await browse.as_operator(await make_operator(deps))
         at = f"/console/operator/reviews/{job.id}"
-        assert f'href="{at}/numbers.csv"' in (await olive.get("/console/operator/reviews")).text
+        waiting = await olive.get("/console/operator/reviews")
+        assert f'href="{at}/numbers.csv"' in waiting.text
+        assert "There are more" not in waiting.text
         file = await olive.get(f"{at}/numbers.csv")
         assert file.headers["content-type"] == "text/csv; charset=utf-8"
         assert file.text.splitlines() == ["phone_number", *sorted(listed)]

@@ -37,6 +37,7 @@ from callmark.domain.log_downloads.model import (
 )
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import check_plan
+from callmark.instants import iso_ms
 from callmark.kit import patience
 from callmark.kit.errors import AppError, Forbidden, LinkExpired, NotFound, TooManyRequests, Unavailable
 from callmark.kit.fair_slots import FairSlots
@@ -79,7 +80,7 @@ async def make_link(deps: Deps, file: LogFile, *, by: Actor) -> DownloadLink | N
         return None
     async with deps.db.transaction() as tx:
         marked = await marked_key(tx)
-        days, of = f"{file.since:%Y-%m-%d} to {file.before:%Y-%m-%d}", file.account_id
+        days, of = f"{iso_ms(file.since)} to {iso_ms(file.before)}", file.account_id
         kind = file.file_format.value
         await audit.note(tx, by, AuditAction.LOG_EXPORTED, subject, account_id=of, at=now, range=days, format=kind)
     expires_at = now + LIFE
@@ -182,7 +183,8 @@ class Downloads:
             stored = await files.open(name)
         if stored is None:
             raise Unavailable("object store: a file that was just written is not there")
-        return Download(download_name(file, expires_at - LIFE), file.file_format, stored)
+        asked_at = expires_at - LIFE
+        return Download(download_name(_shown(file, asked_at), asked_at), file.file_format, stored)
 
     async def _keys(self) -> list[Secret]:
         """What a link may be signed with: the installation's key, and for a link's lifetime those before it."""

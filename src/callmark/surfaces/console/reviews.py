@@ -38,7 +38,7 @@ class ReviewsPage(Page, frozen=True):
     template: ClassVar[str] = "reviews/list.html"
     rows: list[ReviewRow]
     is_reviewing: bool
-    most: int = _MOST
+    are_more: bool
 
 
 class RejectPage(Page, frozen=True):
@@ -52,9 +52,9 @@ class RejectPage(Page, frozen=True):
 
 async def show_reviews(request: ConsoleRequest) -> Response:
     """What waits, longest first."""
-    found = await reviews.list_reviews(request.deps, limit=_MOST)
-    rows = [_row(request, one) for one in found]
-    return page(request, ReviewsPage(rows, request.deps.settings.listing_policy == "review"))
+    found = await reviews.list_reviews(request.deps, limit=_MOST + 1)
+    rows = [_row(request, one) for one in found[:_MOST]]
+    return page(request, ReviewsPage(rows, request.deps.settings.listing_policy == "review", len(found) > _MOST))
 
 
 async def numbers(request: ConsoleRequest) -> Response:
