@@ -204,17 +204,17 @@ def test_a_certificate_for_another_name_is_said_and_kept(tmp_path: Path) -> None
     long = f"{'a' * 60}.{'b' * 60}.example.com"
     for host, name in (
         (long, long),
-        ("calls.example.com.", "calls.example.com"),
         ("192.0.2.5", "192.0.2.5"),
         ("2001:db8::5", "2001:db8::5"),
-        ("calls.example.com", "calls.example.com"),
+        ("calls.example.com.", "calls.example.com"),
     ):
         made.unlink()
-        assert run(host) == run(host) == (0, "")
+        assert run(host) == (0, "")
         names = x509.load_pem_x509_certificate(made.read_bytes()).extensions.get_extension_for_class(
             x509.SubjectAlternativeName
         )
         assert [str(one.value) for one in names.value] == [name]
+    assert run("calls.example.com") == (0, "")
     key = ["openssl", "req", "-x509", "-key", tmp_path / "secrets/proxy.key", "-subj", "/CN=short", "-days", "20"]
     subprocess.run([*key, "-out", made], check=True, capture_output=True)
     status, said = run("")
