@@ -5,9 +5,25 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable
+from random import SystemRandom
 
 import httpx
 import pytest
+from msgspec.structs import replace
+from tests.domain.numbers.staging import check_counters, make_business, states_of
+from tests.domain.webhooks.receiving import receiver
+from tests.e2e.listing import job_with, killed_in_the_middle
+from tests.e2e.many_events import (
+    ACCOUNTS,
+    EVENTS,
+    NETWORKS,
+    append,
+    delivered,
+    lapse_leases,
+    numbers_without_gap,
+    repeats,
+    subscribed,
+)
 from tests.e2e.play import (
     PATIENCE_S,
     Business,
@@ -28,6 +44,7 @@ from tests.support.stopped_processes import suspended
 from tests.support.waiting import until
 
 from callmark.domain.deps import Deps
+from callmark.domain.numbers.model import MOST_NUMBERS, JobState
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +56,8 @@ async def engines(first_starts: FirstStarts) -> AsyncGenerator[OwnEngines]:
 
 @pytest.fixture(scope="module")
 async def shared(engines: OwnEngines) -> AsyncGenerator[Serving]:
-    async with serving(environ_of(engines), "--roles", "api,gateway,worker") as started:
+    environ = environ_of(engines) | {"CALLMARK_OUTGOING_NETWORKS": NETWORKS}
+    async with serving(environ, "--roles", "api,gateway,worker") as started:
         yield started
 
 
@@ -51,7 +69,7 @@ async def platform(shared: Serving) -> AsyncGenerator[Serving]:
     show_failures(shared.errors)
 
 
-async def test_a_record_pushed_through_one_installation_reaches_a_handset_on_the_other_and_limits_are_shared(
+async def test_two_installations_push_through_each_other_and_share_limits_and_one_that_stops_answers_what_is_under_way(
     engines: OwnEngines, platform: Serving
 ) -> None:
     two = platform
@@ -78,6 +96,23 @@ async def test_a_record_pushed_through_one_installation_reaches_a_handset_on_the
         assert Counter(codes) == {400: 59, 429: 11}  # sixty a minute, one of them made above
         await here.leave()
         await there.leave()
+        await _stopped_with_a_push_under_way(one, await business(deps, 1))
+
+
+async def _stopped_with_a_push_under_way(platform: Serving, acme: Business) -> None:
+    silent = Handset(acknowledges=False)
+    await silent.stay(platform.url, acme.tokens[0])
+    pushing = asyncio.create_task(acme.push_now(platform.client, acme.receivers[0]))
+
+    async def pushed() -> bool:
+        return bool(silent.identities)
+
+    await until(pushed, PATIENCE_S)
+    platform.process.terminate()
+    answer = await pushing
+    assert answer.json() == {"status_info": {"status": "error", "message": "Failed to push"}}
+    assert await asyncio.wait_for(platform.process.wait(), 30) == 0
+    await silent.leave()
 
 
 async def _empty_batch(acme: Business, client: httpx.AsyncClient) -> int:
@@ -217,8 +252,8 @@ async def _ignoring(pushing: Awaitable[object]) -> None:
         return
 
 
-async def test_while_postgresql_hangs_real_time_is_answered(engines: OwnEngines) -> None:
-    async with deps_of(engines) as deps, serving(environ_of(engines), "--roles", "api") as platform:
+async def test_while_postgresql_hangs_real_time_is_answered(engines: OwnEngines, platform: Serving) -> None:
+    async with deps_of(engines) as deps:
         acme = await business(deps, 1)
         assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
         with suspended(tree(engines.postgres.pid)):
@@ -236,19 +271,33 @@ async def test_while_postgresql_hangs_real_time_is_answered(engines: OwnEngines)
         await until(answered, PATIENCE_S)
 
 
-async def test_a_real_time_push_under_way_when_its_server_stops_is_answered(engines: OwnEngines) -> None:
-    async with deps_of(engines) as deps, serving(environ_of(engines), "--roles", "api,gateway") as platform:
-        acme = await business(deps, 1)
-        silent = Handset(acknowledges=False)
-        await silent.stay(platform.url, acme.tokens[0])
-        pushing = asyncio.create_task(acme.push_now(platform.client, acme.receivers[0]))
+async def test_a_worker_killed_in_the_middle_of_a_job_leaves_every_number_listed_once(
+    engines: OwnEngines, platform: Serving
+) -> None:
+    async with deps_of(engines) as deps:
+        owner = await make_business(deps)
+        job_id = await killed_in_the_middle(deps, owner, platform)
+        job = await job_with(deps, owner, job_id, MOST_NUMBERS)
+        assert (job.state, job.done_count, job.failed_count) == (JobState.ENDED, MOST_NUMBERS, 0)
+        assert await states_of(deps, owner.account_id) == {"listed": MOST_NUMBERS}
+        assert (await owner.feature_set()).number_count == MOST_NUMBERS
+        await check_counters(deps, owner.account_id)
 
-        async def pushed() -> bool:
-            return bool(silent.identities)
 
-        await until(pushed, PATIENCE_S)
-        platform.process.terminate()
-        answer = await pushing
-        assert answer.json() == {"status_info": {"status": "error", "message": "Failed to push"}}
-        assert await asyncio.wait_for(platform.process.wait(), 30) == 0
-        await silent.leave()
+async def test_a_worker_killed_at_a_random_moment_loses_no_event_and_repeats_have_the_same_id(
+    engines: OwnEngines, platform: Serving
+) -> None:
+    async with receiver() as there, deps_of(engines) as deps:
+        allowing = replace(deps, settings=replace(deps.settings, outgoing_networks=NETWORKS))
+        made = [await subscribed(allowing, there.url) for _ in range(ACCOUNTS)]
+        appending = asyncio.gather(*(append(deps, account) for account in made))
+        await there.has(SystemRandom().randrange(50, ACCOUNTS * EVENTS // 2))
+        platform.kill_child("worker")
+        await lapse_leases(deps)
+        ids = set[str]().union(*await appending)
+        await until(lambda: delivered(deps), within_s=90)
+        assert len(ids) == ACCOUNTS * EVENTS
+        assert set(Counter(request.event_id for request in there.requests)) == ids
+        assert all(request.event_id.encode() in request.body for request in there.requests)
+        assert repeats(there) <= ACCOUNTS * 4  # no more than were under way
+        assert await numbers_without_gap(deps)

@@ -1,16 +1,9 @@
-"""Webhooks with started processes: a worker that is killed loses nothing, and repeats carry the same id."""
+"""Webhooks of several accounts that have many events at once."""
 
-import asyncio
 from collections import Counter
-from random import SystemRandom
 
-import msgspec
-from msgspec.structs import replace
-from tests.domain.webhooks.receiving import PAYLOAD, Receiver, receiver
-from tests.e2e.play import deps_of, environ_of, serving
-from tests.support.engines import Engines
+from tests.domain.webhooks.receiving import PAYLOAD, Receiver
 from tests.support.factories import ALICE
-from tests.support.waiting import until
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -60,27 +53,6 @@ async def states(deps: Deps) -> Counter[str]:
         return Counter(
             {row[0]: row[1] for row in await tx.fetch("SELECT state, count(*) FROM delivery GROUP BY state")}
         )
-
-
-async def test_a_worker_killed_at_a_random_moment_loses_no_event_and_repeats_have_the_same_id(
-    engines: Engines,
-) -> None:
-    environ = environ_of(engines) | {"CALLMARK_OUTGOING_NETWORKS": NETWORKS}
-    async with receiver() as there, serving(environ, "--roles", "api,worker") as serve, deps_of(engines) as deps:
-        settings = msgspec.structs.replace(deps.settings, outgoing_networks=NETWORKS)
-        allowing = replace(deps, settings=settings)
-        made = [await subscribed(allowing, there.url) for _ in range(ACCOUNTS)]
-        appending = asyncio.gather(*(append(deps, account) for account in made))
-        await there.has(SystemRandom().randrange(50, ACCOUNTS * EVENTS // 2))
-        serve.kill_child("worker")
-        await lapse_leases(deps)
-        ids = set[str]().union(*await appending)
-        await until(lambda: delivered(deps), within_s=90)
-        assert len(ids) == ACCOUNTS * EVENTS
-        assert set(Counter(request.event_id for request in there.requests)) == ids
-        assert all(request.event_id.encode() in request.body for request in there.requests)
-        assert repeats(there) <= ACCOUNTS * 4  # no more than were under way
-        assert await numbers_without_gap(deps)
 
 
 async def lapse_leases(deps: Deps) -> None:
