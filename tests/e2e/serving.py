@@ -118,16 +118,6 @@ def run_here(*arguments: str | Path, **variables: str) -> "subprocess.CompletedP
     return subprocess.CompletedProcess(argv, ended.exit_code, ended.stdout, ended.stderr)
 
 
-@contextmanager
-def explained_by(errors: Path) -> Generator[None]:
-    """What a process said on standard error goes with what fails within the block."""
-    try:
-        yield
-    except AssertionError as exc:
-        exc.add_note(errors.read_text())
-        raise
-
-
 def fetch(url: str, within_s: float = ANSWERED_WITHIN_S) -> tuple[int, bytes]:
     """Status and body of a GET; status 0 when nobody answers."""
     try:

@@ -5,6 +5,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable
+from pathlib import Path
 from random import SystemRandom
 
 import httpx
@@ -70,13 +71,15 @@ async def platform(shared: Serving) -> AsyncGenerator[Serving]:
 
 
 async def test_two_installations_push_through_each_other_and_share_limits_and_one_that_stops_answers_what_is_under_way(
-    engines: OwnEngines, platform: Serving
+    engines: OwnEngines, platform: Serving, tmp_path: Path
 ) -> None:
-    two = platform
+    two, options = platform, ("--roles", "api,gateway", "--processes", "2", "--data", str(tmp_path / "none"))
     async with (
         deps_of(engines) as deps,
-        serving(environ_of(engines), "--roles", "api,gateway", "--processes", "2") as one,
+        serving(environ_of(engines), *options) as one,
     ):
+        assert len(tree(one.process.pid)) == 3  # itself and two HTTP processes: no engines, no worker
+        assert not (tmp_path / "none").exists()
         acme = await business(deps, 2)
         here, there = Handset(), Handset()
         await here.stay(one.url, acme.tokens[0])

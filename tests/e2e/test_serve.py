@@ -16,7 +16,6 @@ from tests.e2e.serving import (
     ANSWERED_WITHIN_S,
     STOPPED_WITHIN_S,
     Serve,
-    explained_by,
     fetch,
     run,
     run_here,
@@ -49,7 +48,7 @@ def serve(directory: Path) -> Generator[Serve]:
     with serving(directory, name="shared", **settings) as running:
         yield running
         until(running.ready)
-        is_stopped_by(running, signal.SIGTERM)
+        is_stopped(running)
 
 
 def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -> None:
@@ -140,7 +139,7 @@ def test_admin_ports_that_do_not_exist_are_refused(directory: Path) -> None:
 
 
 def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
-    refused = run("serve", "--data", directory / "never", CALLMARK_PROT="1")
+    refused = run_here("serve", "--data", directory / "never", CALLMARK_PROT="1")
     assert refused.returncode == 1
     assert "CALLMARK_PROT" in refused.stderr
     assert "Traceback" not in refused.stderr
@@ -222,18 +221,16 @@ def scraped(admin_url: str, within_s: float = ANSWERED_WITHIN_S) -> Scrape | Non
     return read_scrape(body.decode()) if status == 200 else None
 
 
-def is_stopped_by(serve: Serve, how: signal.Signals) -> None:
-    """Asserts that the signal ends everything; how the five seconds of a stop are shared is the supervisor's to say."""
+def is_stopped(serve: Serve) -> None:
+    """Asserts that it ends everything; how the five seconds of a stop are shared is the supervisor's to say."""
     with watched(tree(serve.process.pid)) as left:
-        serve.process.send_signal(how)
+        serve.process.send_signal(signal.SIGTERM)
         assert serve.process.wait(STOPPED_WITHIN_S) == 0
         assert left(STOPPED_WITHIN_S) == []
         assert not (serve.data / "installation.json").exists()
 
 
-def test_an_installation_is_killed_lacks_its_secret_key_is_left_by_its_supervisor_and_its_worker_alone_is_stopped(
-    directory: Path,
-) -> None:
+def test_an_installation_is_killed_lacks_its_secret_key_and_is_left_by_its_supervisor(directory: Path) -> None:
     """One after the other on the same data, because each start takes seconds."""
     with serving(directory, name="killed") as serve:
         dsn = serve.installation["postgres_dsn"]
@@ -252,24 +249,6 @@ def test_an_installation_is_killed_lacks_its_secret_key_is_left_by_its_superviso
     finally:
         process.kill()
         process.wait()
-    a_worker_alone_starts_with_any_port_and_ctrl_c_stops_everything(directory)
-
-
-def a_worker_alone_starts_with_any_port_and_ctrl_c_stops_everything(directory: Path) -> None:
-    process = start(directory, "killed", "--roles", "worker")
-    serve = Serve(process, directory / "killed", directory / "killed.errors")
-
-    def works() -> bool:
-        with contextlib.suppress(FileNotFoundError):
-            return [fetch(f"{url}/readyz/worker")[0] for url in serve.installation["admin_urls"]] == [200]
-        return False
-
-    try:
-        until(lambda: works() or process.poll() is not None)
-        assert process.poll() is None, serve.errors.read_text()
-        assert serve.installation["base_url"] == "http://127.0.0.1:8700"
-    finally:
-        is_stopped_by(serve, signal.SIGINT)
 
 
 def kill_the_whole_tree(serve: Serve) -> None:
@@ -314,32 +293,10 @@ def test_a_running_installation_is_backed_up_and_not_restored_over(serve: Serve,
     until(serve.ready)
 
 
-def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directory: Path) -> None:
-    until(serve.ready)
-    there = serve.installation
-    process = start(
-        directory,
-        "joining",
-        "--roles",
-        "gateway",
-        CALLMARK_POSTGRES_DSN=there["postgres_dsn"],
-        CALLMARK_NATS_URL=there["nats_url"],
-    )
-    errors = directory / "joining.errors"
-    joined = Serve(process, directory / "joining", errors)
-    with explained_by(errors):
-        until(lambda: any(line["event"] == "ready" for line in joined.log))
-        assert len(tree(process.pid)) == 2  # itself and one HTTP process: no engines, no worker
-    assert not (directory / "joining").exists()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(STOPPED_WITHIN_S) == 0
-    until(serve.ready)
-
-
-def test_a_stop_during_the_start_leaves_nothing_behind(directory: Path) -> None:
+def test_ctrl_c_during_the_start_leaves_nothing_behind(directory: Path) -> None:
     process = start(directory, "hurried")
     until(lambda: len(tree(process.pid)) > 1)  # initdb, or an engine
     with watched(tree(process.pid)) as left:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         assert process.wait(STOPPED_WITHIN_S) == 0
         assert left(STOPPED_WITHIN_S) == []

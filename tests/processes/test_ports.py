@@ -11,6 +11,7 @@ import uvloop
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings
 from callmark.processes.ports import address_of, hold_port, is_address_here, open_socket, open_sockets
+from callmark.processes.reach import public_url
 from callmark.processes.supervisor import with_addresses
 
 BURST = 64
@@ -90,6 +91,11 @@ def test_an_emulator_still_answers_to_the_name_that_it_listens_on(monkeypatch: p
     assert (found.host, found.admin_host) == ("10.0.0.8", "::1")
     assert found.emulator_hosts == "calls.example,emu.internal"
     assert with_addresses(found, serves_http=True) == found
+
+
+def test_a_start_without_http_roles_thinks_the_others_are_where_they_are_by_default() -> None:
+    assert public_url(Settings(port=0)) == "http://127.0.0.1:8700"
+    assert public_url(Settings(port=9000, host="::1")) == "http://[::1]:9000"
 
 
 def test_an_address_of_another_machine_is_not_here() -> None:
