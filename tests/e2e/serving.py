@@ -73,9 +73,11 @@ class Serve(Struct):
 
 
 @contextmanager
-def serving(directory: Path, *options: str, name: str = "data", **variables: str) -> Generator[Serve]:
+def serving(
+    directory: Path, *options: str, name: str = "data", log_pipe: int | None = None, **variables: str
+) -> Generator[Serve]:
     """`callmark serve` on `directory`, ready; stopped at the end of the block when it still runs."""
-    process = start(directory, name, *options, **variables)
+    process = start(directory, name, *options, log_pipe=log_pipe, **variables)
     errors = directory / f"{name}.errors"
     serve = Serve(process, directory / name, errors)
     try:
@@ -88,13 +90,18 @@ def serving(directory: Path, *options: str, name: str = "data", **variables: str
             process.wait(STOPPED_WITHIN_S)
 
 
-def start(directory: Path, name: str, *options: str, **variables: str) -> "subprocess.Popen[bytes]":
-    """`callmark serve` on `directory/name`, not waited for; its standard error goes to `directory/name.errors`."""
+def start(
+    directory: Path, name: str, *options: str, log_pipe: int | None = None, **variables: str
+) -> "subprocess.Popen[bytes]":
+    """`callmark serve` on `directory/name`, not waited for.
+
+    Its standard error goes to `directory/name.errors`, or to a pipe.
+    """
     with (directory / f"{name}.errors").open("ab") as output:
         return subprocess.Popen(
             [*COMMAND, "serve", "--data", directory / name, *OPTIONS, *options],
             env=ENVIRON | variables,
-            stderr=output,
+            stderr=output if log_pipe is None else log_pipe,
         )
 
 

@@ -1,6 +1,7 @@
 """`callmark serve` with embedded engines: starts, refuses, recovers, stops."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -44,8 +45,13 @@ def serve(directory: Path) -> Generator[Serve]:
 
     It is stopped as service managers stop it.
     """
-    settings = {"CALLMARK_PROCESSES": "2", "CALLMARK_ADMIN_HOST": "127.0.0.2", "CALLMARK_ROLES": "gateway"}
-    with serving(directory, name="shared", **settings) as running:
+    with serving(
+        directory,
+        name="shared",
+        CALLMARK_PROCESSES="2",
+        CALLMARK_ADMIN_HOST="127.0.0.2",
+        CALLMARK_ROLES="gateway",
+    ) as running:
         yield running
         until(running.ready)
         is_stopped(running)
@@ -231,9 +237,10 @@ def is_stopped(serve: Serve) -> None:
 
 
 def test_an_installation_is_killed_lacks_its_secret_key_and_is_left_by_its_supervisor(directory: Path) -> None:
-    """One after the other on the same data, because each start takes seconds."""
-    with serving(directory, name="killed") as serve:
+    """One after the other on the same data, because each start takes seconds. No one reads the log of the first."""
+    with full_pipe() as log_pipe, serving(directory, name="killed", log_pipe=log_pipe) as serve:
         dsn = serve.installation["postgres_dsn"]
+        answers_although_no_one_reads_its_log(serve)
         kill_the_whole_tree(serve)
     key = (directory / "killed/secret-key").rename(directory / "put-aside")
     process = start(directory, "killed")
@@ -249,6 +256,30 @@ def test_an_installation_is_killed_lacks_its_secret_key_and_is_left_by_its_super
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def full_pipe() -> Generator[int]:
+    """One that was filled to the last byte, and that no one reads."""
+    read, write = os.pipe()
+    try:
+        size = fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(write, b" " * size)
+        yield write
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+def answers_although_no_one_reads_its_log(serve: Serve) -> None:
+    """Asserts that the supervisor is at work, too: it is its log line that would have stopped it."""
+    base_url = serve.installation["base_url"]
+    assert [fetch(f"{base_url}/nowhere")[0] for _ in range(5)] == [404] * 5
+    killed = serve.pid_of("child http")
+    assert killed
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: serve.pid_of("child http") not in (killed, None))
+    until(serve.ready)
 
 
 def kill_the_whole_tree(serve: Serve) -> None:

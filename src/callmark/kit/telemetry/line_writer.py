@@ -5,11 +5,14 @@ from collections.abc import Callable
 from threading import RLock
 from typing import ClassVar, TextIO
 
+from callmark.kit.telemetry.waiting_output import WaitingOutput, may_keep_waiting
+
 
 class LineWriter:
     """Writes lines to `stream`, each in one piece, because processes share a file; as structlog calls a logger.
 
     A write fails where no one reads (EPIPE), on a full disk, at a terminal that is gone, and once the stream is closed.
+    Where who reads is only slow, lines wait in memory, and fail once too many wait: see `WaitingOutput`.
     `notice` makes the line that then comes first when lines can be written again; it gets how many were lost.
     """
 
@@ -19,29 +22,39 @@ class LineWriter:
     def __init__(self, stream: TextIO | None, notice: Callable[[int], str]) -> None:
         self._stream = stream
         self._descriptor = _descriptor(stream)
+        self._waiting = None
+        if self._descriptor is not None and may_keep_waiting(self._descriptor):
+            self._waiting = WaitingOutput(self._descriptor, self._lose)
         self._notice = notice
         self._lock = RLock()  # an object that ends while a line is written may log one, too
         self._lost = 0
         self._is_torn = False
 
     def msg(self, line: str) -> None:
-        """Writes `line`, or counts it as lost."""
+        """Writes `line`, or counts it as lost. Never waits for who reads."""
         with self._lock:
-            text = f"{self._notice(self._lost)}\n{line}\n" if self._lost else f"{line}\n"
+            lost = self._lost
+            text = f"{self._notice(lost)}\n{line}\n" if lost else f"{line}\n"
             try:
                 self._write(text)
             except (OSError, ValueError):
-                self._lost += 1
-                LineWriter.lost_ever += 1
+                self._lose(1)
             else:
-                self._lost = 0
+                self._lost -= lost
 
     debug = info = warning = error = critical = msg
+
+    def _lose(self, count: int) -> None:
+        with self._lock:
+            self._lost += count
+            LineWriter.lost_ever += count
 
     def _write(self, text: str) -> None:
         if self._stream and self._stream.closed:  # its descriptor may be another file's by now
             raise ValueError("closed")
-        if self._descriptor is not None:
+        if self._waiting is not None:
+            self._waiting.write(text.encode())
+        elif self._descriptor is not None:
             # Past Python's buffer, which would keep what could not be written and write it later.
             self._write_bytes(self._descriptor, text.encode())
         elif self._stream:
