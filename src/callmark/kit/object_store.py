@@ -15,6 +15,7 @@ from msgspec import Struct
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
+from callmark.kit.engines.owner import leave_to_owner
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.s3 import is_of_one, open_bucket, reason_of
@@ -135,7 +136,9 @@ def _opened(url: str, data: Path) -> Files:
         return Files(open_bucket(url), None, open_bucket(url, writes=True))
     folder = data / FOLDER
     try:
-        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            leave_to_owner(folder)
     except OSError as exc:
         raise Unavailable(
             f"the folder {folder} cannot be created: {exc.strerror}. Correct its rights, or set CALLMARK_OBJECT_STORE"
@@ -166,6 +169,9 @@ def try_store(settings: Settings) -> Trial:
             _untyped.list(store, folder).collect()  # who may not is also denied what is not there
         finally:
             obstore.delete(store, name)
+            if not settings.object_store:
+                with suppress(OSError):  # another trial is under way
+                    (settings.data / FOLDER / folder).rmdir()
     return Trial(read == text, bool(put["version"]) and put["version"] != "null")
 
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
 from callmark.kit.engines.data_directory import force
+from callmark.kit.engines.owner import leave_to_owner
 from callmark.kit.errors import SetupError
 from callmark.kit.postgres.database import Tx
 from callmark.kit.settings import Secret, Settings
@@ -137,6 +138,7 @@ def make_key(data: Path, name: str = FILE) -> Secret:
                 file.write(secrets.token_urlsafe(32))
                 file.flush()
                 os.fsync(descriptor)
+            leave_to_owner(Path(made_name))
             path.hardlink_to(made_name)
             force(path.parent)
         except FileExistsError:

@@ -8,6 +8,9 @@ import pytest
 
 from callmark.kit.engines.data_directory import DataDirectory, write_private
 from callmark.kit.errors import SetupError
+from callmark.kit.object_store import files_of, try_store
+from callmark.kit.secret_key import make_key
+from callmark.kit.settings import read_settings
 
 
 @pytest.fixture
@@ -102,3 +105,52 @@ def test_whatever_the_umask_a_private_file_is_for_its_owner(tmp_path: Path) -> N
     finally:
         os.umask(before)
     assert mode(tmp_path / "secret") == 0o600
+
+
+OTHER = 65534
+"""The user `nobody`, who stands for the one that a service runs as."""
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
+
+
+def everything(place: Path) -> dict[str, tuple[int, int, int]]:
+    """Owner, group and mode of all that is there."""
+    found = {path: path.lstat() for path in (place, *place.rglob("*"))}
+    return {str(path.relative_to(place)): (one.st_uid, one.st_gid, one.st_mode) for path, one in found.items()}
+
+
+@pytest.fixture
+def of_a_service(place: Path) -> Path:
+    """The data directory of a service that runs as another user."""
+    fill(place, "lock", "nats/", "postgres/PG_VERSION", "postgres-password", "secret-key", "objects/")
+    for path in (place, *place.rglob("*")):
+        os.chown(path, OTHER, OTHER)
+    place.chmod(0o710)
+    return place
+
+
+@needs_root
+def test_root_takes_no_directory_from_the_user_who_works_in_it(of_a_service: Path) -> None:
+    before = everything(of_a_service)
+    with pytest.raises(SetupError, match=r"belongs to the user nobody; run this .*`runuser -u nobody -- callmark …`"):
+        DataDirectory(of_a_service).prepare()
+    assert everything(of_a_service) == before
+
+
+@needs_root
+def test_root_takes_an_empty_directory(place: Path) -> None:
+    fill(place, "lost+found/")
+    os.chown(place, OTHER, OTHER)
+    DataDirectory(place).prepare()
+    assert place.stat().st_uid == 0
+
+
+@needs_root
+def test_what_root_makes_in_the_directory_of_a_service_belongs_to_the_service(of_a_service: Path) -> None:
+    (of_a_service / "objects").rmdir()
+    settings = read_settings({}, data=of_a_service)
+    make_key(of_a_service, "secret-key.next")
+    files_of(settings)
+    assert try_store(settings).is_whole
+    there = everything(of_a_service)
+    assert {"secret-key.next", "objects"} <= there.keys()
+    assert {uid for uid, _, _ in there.values()} == {OTHER}

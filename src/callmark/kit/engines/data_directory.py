@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from callmark.broken_json import NOT_JSON
-from callmark.kit.engines.owner import Owner, engine_owner, give
+from callmark.kit.engines.owner import Owner, engine_owner, give, name_of
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import demo_data_dir
 
@@ -86,6 +86,7 @@ class DataDirectory:
             self.refuse_path()
             self.path.mkdir(parents=True, exist_ok=True)
             self.refuse_foreign()
+            self._refuse_other_users()
             os.close(
                 os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             )  # from now on it is ours
@@ -184,7 +185,7 @@ class DataDirectory:
 
         A mistyped `--data /srv` is such a one, which may well have a `postgres` and a `nats` of others.
         """
-        names = {entry.name for entry in self.path.iterdir()} - _OF_FILE_SYSTEMS
+        names = self._names()
         has_lock = "lock" in names and _is_plain_file(self.path / "lock")
         is_ours = (
             not names
@@ -195,6 +196,22 @@ class DataDirectory:
         if not is_ours:
             some = ", ".join(sorted(names - _FIRST or names)[:3])
             raise SetupError(f"{self.path} contains other files ({some}); choose an empty or new directory with --data")
+
+    def _refuse_other_users(self) -> None:
+        """Raises SetupError where another user's service works: as root we would take the directory away from it.
+
+        An empty one is nobody's yet.
+        """
+        uid = self.path.stat().st_uid
+        if uid == os.geteuid() or (os.geteuid() == 0 and not self._names()):
+            return
+        raise SetupError(
+            f"the data directory {self.path} belongs to the user {name_of(uid)}; run this command as that user:"
+            f" `runuser -u {name_of(uid)} -- callmark …`"
+        )
+
+    def _names(self) -> set[str]:
+        return {entry.name for entry in self.path.iterdir()} - _OF_FILE_SYSTEMS
 
 
 def _of_demo() -> str:

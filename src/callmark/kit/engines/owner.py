@@ -48,6 +48,21 @@ def give(path: Path, owner: Owner | None, mode: int) -> None:
         os.chown(path, owner.uid, owner.gid)
 
 
+def name_of(uid: int) -> str:
+    """The user's name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def leave_to_owner(path: Path) -> None:
+    """As root, gives what was just made to whom its directory belongs: a service finds it, and only it can use it."""
+    if os.geteuid() == 0:
+        there = path.parent.stat()
+        os.chown(path, there.st_uid, there.st_gid, follow_symlinks=False)
+
+
 def _add_user() -> None:
     program = shutil.which("useradd", path="/usr/sbin:/sbin:" + os.environ.get("PATH", ""))
     command = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
