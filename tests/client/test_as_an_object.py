@@ -4,6 +4,7 @@ import asyncio
 import copy
 import pickle
 import sys
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 from unittest import mock
@@ -12,8 +13,8 @@ import pytest
 
 import callmark
 import callmark.testing
-from callmark.client.making import RESOURCES
 
+RESOURCES = ("records", "batches", "calls", "labels", "numbers", "feature_sets", "logs", "events")
 GIVEN: dict[str, Any] = {"base_url": "https://a.example", "account_id": "acc", "key_id": "key", "api_key": "secret"}
 
 
@@ -22,11 +23,19 @@ class OfTenant(callmark.Client):
         super().__init__(**GIVEN)
         self.tenant = tenant
 
+    @cached_property
+    def shown(self) -> str:
+        return repr(self)
+
 
 class OfTenantAsync(callmark.AsyncClient):
     def __init__(self, tenant: str) -> None:
         super().__init__(**GIVEN)
         self.tenant = tenant
+
+    @cached_property
+    def shown(self) -> str:
+        return repr(self)
 
 
 @pytest.mark.parametrize("kind", [OfTenant, OfTenantAsync])
@@ -34,19 +43,35 @@ def test_a_changed_copy_has_what_a_class_of_ones_own_has_added_and_its_own_optio
     kind: type[OfTenant | OfTenantAsync],
 ) -> None:
     original: Any = kind("acme")
-    before = original.labels
-    changed = original.with_options(account_id="other")
+    before, shown = original.labels, original.shown
+    changed = original.with_options(account_id="other", generation=3)
     assert (type(changed), changed.tenant) == (kind, "acme")
     assert changed.labels is changed.labels is not before is original.labels
+    assert changed.shown == shown.replace("generation=2", "generation=3")  # not what was made of the original
     asyncio.run(original.close()) if kind is OfTenantAsync else original.close()
 
 
 @pytest.mark.parametrize("kind", [callmark.Client, callmark.AsyncClient])
-def test_what_looks_at_the_class_sees_its_resources(kind: type[Any]) -> None:
+def test_a_mock_of_the_class_has_the_resources_and_their_methods(kind: type[Any]) -> None:
     mocked = mock.create_autospec(kind, instance=True)
     for name in RESOURCES:
-        assert getattr(mocked, name) is not None
-        assert getattr(kind, name).__doc__
+        methods = [one for one in dir(getattr(kind, name)) if not one.startswith("_")]
+        assert methods
+        for method in methods:
+            assert callable(getattr(getattr(mocked, name), method))
+        with pytest.raises(AttributeError):
+            getattr(mocked, name).misspelt()
+    mocked.batches.create.return_value = "made"
+    created = mocked.batches.create([])
+    assert (asyncio.run(created) if kind is callmark.AsyncClient else created) == "made"
+    with pytest.raises(TypeError, match="records"):
+        mocked.batches.create()
+
+
+def test_what_replaces_a_resource_of_a_class_counts_for_its_clients() -> None:
+    with mock.patch.object(callmark.Client, "labels") as replaced, callmark.Client(**GIVEN) as client:
+        assert client.labels is replaced
+    assert "Labels" in repr(callmark.Client(**GIVEN).labels)
 
 
 @pytest.mark.parametrize("kind", [callmark.Client, callmark.AsyncClient])

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from datetime import timedelta
-from functools import cached_property
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -21,7 +20,7 @@ from callmark.client.async_resources import (
 )
 from callmark.client.connections import AsyncConnections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.making import NOT_COPIED, RESOURCES, Parts, make_parts
+from callmark.client.making import NOT_COPIED, LazyResource, Parts, carried, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -69,45 +68,43 @@ class AsyncClient:
         self._connections = connections
         self._closes_connections = closes_connections
         self._core, self._shell = parts.core, AsyncShell(connections, parts.core.options.timeout)
-        for name in RESOURCES:  # those of the client that this one is a copy of
-            self.__dict__.pop(name, None)
 
-    @cached_property
+    @LazyResource
     def records(self) -> AsyncRecords:
         """Single records: the outcome of each, and withdrawing it."""
         return AsyncRecords(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def batches(self) -> AsyncBatches:
         """Batches: creating, reading, waiting for and withdrawing them."""
         return AsyncBatches(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def calls(self) -> AsyncCalls:
         """Calls that are announced before they ring."""
         return AsyncCalls(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def labels(self) -> AsyncLabels:
         """The account's labels, dynamic ones with their logos."""
         return AsyncLabels(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def numbers(self) -> AsyncNumbers:
         """The account's numbers: listing, publishing, delisting."""
         return AsyncNumbers(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def feature_sets(self) -> AsyncFeatureSets:
         """The account's feature sets."""
         return AsyncFeatureSets(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def logs(self) -> AsyncLogs:
         """Logs of Call Me Back and User Feedback, as downloads."""
         return AsyncLogs(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def events(self) -> AsyncEvents:
         """The account's events, without a webhook."""
         return AsyncEvents(self._core, self._shell)
@@ -148,8 +145,6 @@ class AsyncClient:
         generation: Generation | None = None,
     ) -> Self:
         """As Client.with_options."""
-        copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__)  # also what a class of one's own has added
         parts = self._parts.changed(
             http_client,
             token_store,
@@ -165,6 +160,8 @@ class AsyncClient:
             connections = AsyncConnections(http_client, parts.maker(httpx.AsyncClient))
         else:
             connections = self._connections
+        copy = object.__new__(type(self))
+        vars(copy).update(carried(self))
         copy._set_up(parts, connections, closes_connections=is_apart)
         return copy
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
+from inspect import getattr_static
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 import httpx
 
@@ -51,12 +53,48 @@ class Parts:
         return self.is_http_ours and here.is_on_this_machine != there.is_on_this_machine
 
 
-RESOURCES = ("records", "batches", "calls", "labels", "numbers", "feature_sets", "logs", "events")
-"""Attributes of a client that are made when they are first used. Tools that look at the class see them."""
 NOT_COPIED = (
     "a client holds a secret and connections, and is not copied: create one in each process; with_options gives a"
     " changed one"
 )
+
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+class LazyResource(Generic[C, R]):
+    """An attribute of a client that is made at its first use. Its class has the class of what is made in this place.
+
+    So `create_autospec` and `help` find the methods. `functools.cached_property` shows them nothing, and Python 3.11
+    holds a lock while it makes something, which nobody gives back in a child that is forked meanwhile.
+    """
+
+    def __init__(self, make: Callable[[C], R]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, client: None, _: type[C]) -> type[R]: ...
+    @overload
+    def __get__(self, client: C, _: type[C]) -> R: ...
+    def __get__(self, client: C | None, _: type[C]) -> type[R] | R:
+        """Of several threads, each gets the same one."""
+        if client is None:
+            return self._make.__annotations__["return"]
+        return vars(client).setdefault(self._make.__name__, self._make(client))
+
+
+def carried(client: object) -> dict[str, Any]:
+    """What a changed copy has of a client, also what a class of one's own has added.
+
+    What was made at its first use may be of an option that the copy changes: the copy makes its own.
+    """
+    kind = type(client)
+    made = {
+        name for name in vars(client) if isinstance(getattr_static(kind, name, None), LazyResource | cached_property)
+    }
+    return {name: value for name, value in vars(client).items() if name not in made}
 
 
 def make_parts(

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterable
 from datetime import timedelta
-from functools import cached_property
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -11,7 +10,7 @@ import httpx
 from callmark.client import extensions, pushing
 from callmark.client.connections import Connections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.making import NOT_COPIED, RESOURCES, Parts, make_parts
+from callmark.client.making import NOT_COPIED, LazyResource, Parts, carried, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -66,45 +65,43 @@ class Client:
         self._connections = connections
         self._closes_connections = closes_connections
         self._core, self._shell = parts.core, Shell(connections, parts.core.options.timeout)
-        for name in RESOURCES:  # those of the client that this one is a copy of
-            self.__dict__.pop(name, None)
 
-    @cached_property
+    @LazyResource
     def records(self) -> Records:
         """Single records: the outcome of each, and withdrawing it."""
         return Records(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def batches(self) -> Batches:
         """Batches: creating, reading, waiting for and withdrawing them."""
         return Batches(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def calls(self) -> Calls:
         """Calls that are announced before they ring."""
         return Calls(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def labels(self) -> Labels:
         """The account's labels, dynamic ones with their logos."""
         return Labels(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def numbers(self) -> Numbers:
         """The account's numbers: listing, publishing, delisting."""
         return Numbers(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def feature_sets(self) -> FeatureSets:
         """The account's feature sets."""
         return FeatureSets(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def logs(self) -> Logs:
         """Logs of Call Me Back and User Feedback, as downloads."""
         return Logs(self._core, self._shell)
 
-    @cached_property
+    @LazyResource
     def events(self) -> Events:
         """The account's events, without a webhook."""
         return Events(self._core, self._shell)
@@ -147,8 +144,6 @@ class Client:
         None leaves an option as it is. The original closes what they share. A copy of a client for this machine whose
         server is elsewhere, or the other way round, has connections of its own: close it too.
         """
-        copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__)  # also what a class of one's own has added
         parts = self._parts.changed(
             http_client,
             token_store,
@@ -164,6 +159,8 @@ class Client:
             connections = Connections(http_client, parts.maker(httpx.Client))
         else:
             connections = self._connections
+        copy = object.__new__(type(self))
+        vars(copy).update(carried(self))
         copy._set_up(parts, connections, closes_connections=is_apart)
         return copy
 
