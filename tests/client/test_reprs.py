@@ -267,3 +267,34 @@ def test_nor_does_one_of_a_webhook_that_anybody_sent() -> None:
     with pytest.raises(callmark.WebhookVerificationError) as raised:
         callmark.webhooks.unwrap(body + b" ", signed(body), secret=SECRET)
     check_discreet(raised.value)
+
+
+@pytest.mark.parametrize("fails", ["to be made", "to connect", "because it is closed"])
+def test_what_a_program_was_handling_keeps_its_frames(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere")
+    http = httpx.Client(transport=httpx.MockTransport(cut))
+    client = callmark.Client(
+        base_url="http://callmark.test", account_id="a", key_id="k", api_key=KEY, max_retries=0, http_client=http
+    )
+
+    def its_own() -> None:
+        raise KeyError("a missing row")
+
+    def call() -> None:
+        if fails == "to be made":
+            callmark.Client(base_url="http://callmark.test")
+        if fails == "because it is closed":
+            http.close()
+        list(client.labels.list())
+
+    def handle() -> None:
+        try:
+            its_own()
+        except KeyError:
+            call()
+
+    with pytest.raises(callmark.CallmarkError) as raised:
+        handle()
+    told = "".join(traceback.format_exception(raised.value))
+    assert "in its_own\n" in told
+    assert "a missing row" in told

@@ -1,5 +1,6 @@
 """How a client is put together from its arguments; the same for both kinds."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -112,6 +113,7 @@ def make_parts(
 ) -> Parts:
     """The parts of a new client. Raises CallmarkError when something is missing."""
     timeout = _timeout_of(http_client) if timeout is None else timeout
+    handled = sys.exception()
     try:
         options = Options(
             **found_options(
@@ -125,7 +127,7 @@ def make_parts(
             generation=2 if generation is None else generation,
         )
     except CallmarkError as exc:  # whose frames hold what was found: also trackers that ask no repr keep them
-        without_frames(exc)
+        without_frames(exc, handled)
         raise
     hide_queries()
     store = token_store or MemoryTokenStore()

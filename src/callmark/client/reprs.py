@@ -89,10 +89,14 @@ class _AsIs:
         return self._text
 
 
-def without_frames(error: BaseException) -> BaseException:
-    """The error, and what it came from, without the variables of those who raised it: they are not ours to hide."""
+def without_frames(error: BaseException, handled: BaseException | None) -> BaseException:
+    """The error, and what it came from, without the variables of those who raised it: they are not ours to hide.
+
+    `handled` is what the program was handling when it called us, by `sys.exception`: in Python's view the error came
+    from this, too, but it is the program's.
+    """
     each: BaseException | None = error
-    while each is not None:
+    while each is not None and each is not handled:
         each.__traceback__ = None
         each = each.__cause__ or each.__context__
     return error

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -251,13 +252,14 @@ def _explained(connections: Connections | AsyncConnections, where: str) -> Gener
 
     UnicodeError is of a host that cannot be looked up: the server's link, or a redirect, leads there.
     """
+    handled = sys.exception()
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
-        raise connection_error(exc, where, asks_proxies=connections.asks_proxies) from without_frames(exc)
+        raise connection_error(exc, where, asks_proxies=connections.asks_proxies) from without_frames(exc, handled)
     except RuntimeError as exc:
         if why := connections.why_unusable():
-            raise CallmarkError(why) from without_frames(exc)
+            raise CallmarkError(why) from without_frames(exc, handled)
         raise
 
 
