@@ -213,6 +213,10 @@ OPERATIONS: dict[str, Operation] = {
         caller="918040001234", receiver="9199", reason="x", ends_at=datetime(2026, 1, 1)
     ),
     "batch": lambda client: client.batches.create(records()),
+    "batch with a misspelt field": lambda client: client.batches.create({"reciever": NUMBER} for _ in "1"),
+    "batch with a number that is no text": lambda client: client.batches.create(
+        {"caller": "9", "receiver": int(NUMBER)} for _ in "1"
+    ),
     "check": lambda client: client.check(records()),
     "resolve": lambda client: client.resolve(caller="918040001234", receiver=NUMBER),
     "announce": lambda client: client.calls.announce("1", caller="918040001234", receiver=NUMBER),

@@ -149,8 +149,9 @@ def _read_batch(records: Iterable[RecordLike], key: str | None, generation: Gene
             _check_repeatable(record, key)
             sent.append((record, wire_record(record, generation, now_ms)))
         except InvalidRecord as exc:
-            del source  # the variables of what raises are shown
-            raise InvalidRecord(f"record {index}: {exc.message}", field=exc.field, index=index) from exc
+            del source  # error trackers keep the variables of what raises, and of what that came from
+            told = f"record {index}: {exc.message}"
+            raise InvalidRecord(told, field=exc.field, index=index) from exc.with_traceback(None)
     return sent
 
 
