@@ -44,6 +44,13 @@ def test_what_may_pass_is_tried_again_with_the_same_bytes_and_the_same_key(fault
     assert others == [first, first]
 
 
+def test_it_is_tried_again_as_often_as_is_wanted() -> None:
+    played = Played(replies(*[CUT] * 1100, GOOD))
+    assert push(played, max_retries=5000).status == "success"
+    assert played.pauses[:6] == [0.5, 1, 2, 4, 8, 8]
+    assert max(played.pauses) == 8
+
+
 @pytest.mark.parametrize(
     ("page", "said"),
     [

@@ -17,8 +17,8 @@ from callmark.client.errors import (
 from callmark.client.flow import Answer, Flow, Pause
 
 T = TypeVar("T")
-FIRST_S, LONGEST_S = 0.5, 8.0
-"""Exponential back-off without a word of the server: 0.5, 1, 2, 4, 8, 8 … seconds, each shortened by up to half."""
+BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each further try without a word of the server, then the last of them; shortened by up to half."""
 LONGEST_WAIT_S = 60.0
 """A longer `Retry-After` is not waited for; the error carries it. A minute is the widest window of the requests'
 limits (contract 1.7)."""
@@ -57,7 +57,7 @@ class Retries:
 
     def _delay(self, exc: CallmarkError, tried: int) -> float | None:
         """Seconds until the next try; None if the server wants a longer pause than is waited for."""
-        backoff = min(FIRST_S * 2**tried, LONGEST_S) * (1 - self._environment.chance() / 2)
+        backoff = BACKOFF_S[min(tried, len(BACKOFF_S) - 1)] * (1 - self._environment.chance() / 2)
         told = exc.retry_after if isinstance(exc, APIStatusError) else None
         if told is None:
             return backoff
