@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import given, strategies as st
-from tests.domain.numbers.staging import make_business as make_listing_business, phones, reviewing
+from tests.domain.numbers.staging import make_business as make_listing_business, phones, reviewing, run_jobs
 from tests.domain.webhooks.members import make_members
 from tests.domain.webhooks.receiving import Stage, staged
 from tests.support.actors import OPERATOR
@@ -15,11 +15,14 @@ from tests.support.written_mails import written_mails
 
 from callmark.domain.alerts import recipients
 from callmark.domain.alerts.model import AlertKind
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.mail import service as mail
 from callmark.domain.members import service as members
 from callmark.domain.numbers import reviews
+from callmark.domain.numbers.proofs import service as proofs
 from callmark.domain.personalisation.daily_figures import queries as figures
 from callmark.domain.personalisation.daily_figures.alerts import are_pushes_failing, has_many_invalid, watch_days
 from callmark.domain.personalisation.daily_figures.queries import DayBesideWeek
@@ -27,6 +30,7 @@ from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.overlaps import watch_overlaps
+from callmark.kit.phone import PhoneNumber
 
 HOUR = timedelta(hours=1)
 
@@ -93,6 +97,30 @@ async def test_reviewed_numbers_are_announced(deps: Deps, why: str | None) -> No
     assert sent.subject.endswith(f"2 numbers were {'approved' if why is None else 'rejected'}")
     assert f"/console/numbers/jobs/{asked.job_id}" in sent.text
     assert (why or "being listed") in sent.text
+
+
+async def test_proofs_that_the_operator_sets_and_ends_are_announced_and_named(deps: Deps) -> None:
+    acme = await make_listing_business(deps)
+    of, active = (deps, acme.account_id), MemberState.ACTIVE
+    await members.create_without_rules(*of, email="a@acme.example", name="a", role=Role.ADMIN, state=active, by=SYSTEM)
+    five = [PhoneNumber(one) for one in phones(5)]
+    await acme.publish(*five)
+    await run_jobs(deps)
+    await proofs.prove_numbers(*of, five[:1], by=SYSTEM)
+    for _ in range(2):
+        await proofs.prove_numbers(*of, five, by=OPERATOR)
+    await proofs.refuse_numbers(*of, five[:1], "The number was sold", by=OPERATOR)
+    async with deps.db.connection() as tx:
+        sent = sorted(await mail.list_mails(tx, 100), key=lambda one: one.id)
+        named = [one.subject for one in await audit.list_entries(deps, acme.account_id, AuditFilter())]
+    four, first = f"{five[1]}, {five[2]}, {five[3]} and 1 more", five[0]
+    assert [one.subject.partition(": ")[2] for one in sent] == ["4 numbers are proven", "1 number is not proven"]
+    assert f"that 4 numbers of Acme are proven: {four}." in sent[0].text
+    assert "Their calls can be signed with your name." in sent[0].text
+    assert f"that 1 number of Acme is not proven: {first}." in sent[1].text
+    assert "The reason given: The number was sold" in sent[1].text
+    assert all("/console/numbers" in one.text for one in sent)
+    assert named[:3] == [first, four, first]
 
 
 def day(*counts: int) -> DayBesideWeek:

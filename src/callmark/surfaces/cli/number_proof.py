@@ -103,7 +103,7 @@ async def end(deps: Deps, out: Output, numbers: Sequence[str], account: AccountI
     """Record that numbers of an account are not proven, or no longer."""
     chosen = _read(numbers)
     await proofs.refuse_numbers(deps, account, chosen, reason, by=operator_at_terminal())
-    out.item({"client_account_id": account, "refused_count": len(chosen)}, "Their calls are no longer signed.")
+    out.item({"client_account_id": account, "refused_count": len(chosen)}, f"Not proven: {len(chosen)}.")
 
 
 def _read(numbers: Sequence[str]) -> list[PhoneNumber]:

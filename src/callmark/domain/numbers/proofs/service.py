@@ -185,6 +185,8 @@ async def prove_numbers(deps: Deps, account_id: AccountId, numbers: Sequence[Pho
             await queries.put_proofs(tx, account_id, new, proof)
             await end_left_requests(tx, account_id)
             await _note(tx, by, AuditAction.NUMBERS_PROVEN, account_id, new, now, way=ProofWay.OPERATOR)
+            if by.is_operator:  # a demo's numbers are proven from the beginning
+                await _tell(tx, deps, account_id, len(new), None, numbers=new)
     return len(new)
 
 
@@ -200,6 +202,8 @@ async def refuse_numbers(
         await queries.put_proofs(tx, account_id, asked, proof)
         await end_left_requests(tx, account_id)
         await _note(tx, by, AuditAction.NUMBERS_PROOF_REFUSED, account_id, asked, now, why=why)
+        if by.is_operator:
+            await _tell(tx, deps, account_id, len(asked), why, numbers=asked)
 
 
 async def forget_old_requests(deps: Deps) -> None:
@@ -231,18 +235,23 @@ async def _decide(deps: Deps, request_id: ProofRequestId, why: str | None, by: A
     return decided
 
 
-async def _tell(tx: Transaction, deps: Deps, account_id: AccountId, count: int, why: str | None) -> None:
+async def _tell(
+    tx: Transaction, deps: Deps, account_id: AccountId, count: int, why: str | None, numbers: Sequence[PhoneNumber] = ()
+) -> None:
+    """Tells the account of a decision: about a request, or without one about these `numbers`."""
     account = await accounts.get_account_in(tx, account_id)
-    numbers = "1 number" if count == 1 else f"{count:,} numbers"
+    counted = "1 number" if count == 1 else f"{count:,} numbers"
+    verb, whose = ("is", "Its") if count == 1 else ("are", "Their")
     done = "proven" if why is None else "not proven"
-    verb = "is" if count == 1 else "are"
-    next_ = "Their calls can be signed with your name." if why is None else f"The reason given: {why}"
+    which = f": {_named(numbers)}" if numbers else ""
+    next_ = f"{whose} calls can be signed with your name." if why is None else f"The reason given: {why}"
+    pages = f"{deps.public_url}/console/numbers"
     alert = Alert(
         AlertKind.NUMBERS_REVIEWED,
         account.id,
-        f"{account.name}: {numbers} {verb} {done}",
-        [f"The operator of Callmark has decided that {numbers} of {account.name} {verb} {done}.", next_],
-        [("Open the requests", f"{deps.public_url}/console/numbers/proofs")],
+        f"{account.name}: {counted} {verb} {done}",
+        [f"The operator of Callmark has decided that {counted} of {account.name} {verb} {done}{which}.", next_],
+        [("Open the numbers", pages) if numbers else ("Open the requests", f"{pages}/proofs")],
     )
     await alerts.tell(tx, deps, alert)
 
@@ -283,9 +292,13 @@ async def _check_open(tx: Tx, numbers: Sequence[PhoneNumber]) -> None:
 def _refuse(numbers: Sequence[PhoneNumber], why: str) -> None:
     """Raises InvalidInput that names the first of the numbers, if there are any."""
     if numbers:
-        rest = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
-        names = ", ".join(numbers[:_MOST_NAMED])
-        raise InvalidInput(f"{why}: {names}{rest}", field="phone_numbers")
+        raise InvalidInput(f"{why}: {_named(numbers)}", field="phone_numbers")
+
+
+def _named(numbers: Sequence[PhoneNumber]) -> str:
+    """The first of them, and how many more there are."""
+    rest = f" and {len(numbers) - _MOST_NAMED:,} more" if len(numbers) > _MOST_NAMED else ""
+    return ", ".join(numbers[:_MOST_NAMED]) + rest
 
 
 async def _note(
@@ -297,5 +310,4 @@ async def _note(
     at: datetime,
     **facts: object,
 ) -> None:
-    subject = numbers[0] if len(numbers) == 1 else f"{len(numbers)} numbers"
-    await audit.note(tx, by, action, subject, account_id=account_id, at=at, numbers=len(numbers), **facts)
+    await audit.note(tx, by, action, _named(numbers), account_id=account_id, at=at, numbers=len(numbers), **facts)
