@@ -59,12 +59,27 @@ async def test_an_address_belongs_to_one_member_whatever_its_case_and_account(de
         await accounts.create_account(deps, "Other", by=SYSTEM),
     )
     email = address("alice")
-    await members.create_without_rules(deps, acme.id, email=email, name="Alice", role=Role.ADMIN, by=SYSTEM)
+    alice = await members.create_without_rules(deps, acme.id, email=email, name="Alice", role=Role.ADMIN, by=SYSTEM)
+    await members.update_without_rules(deps, acme.id, alice.id, state=MemberState.ACTIVE, by=SYSTEM)
     with pytest.raises(Conflict, match="already exists"):
         await members.create_without_rules(
             deps, other.id, email=email.upper(), name="Alice", role=Role.ADMIN, by=SYSTEM
         )
     assert await members.list_members(deps, other.id) == []
+
+
+async def test_of_several_who_invite_an_address_operators_are_refused_none(deps: Deps) -> None:
+    """To be invited is no membership: else one business could keep an address from another."""
+    acme, other = [await accounts.create_account(deps, name, by=SYSTEM) for name in ("Acme", "Other")]
+    alice = await an_admin(deps, acme.id)
+    email = address("dora")
+    await members.invite_member(deps, acme.id, by=acting(alice), inviter="Alice", email=email, name="", role=Role.ADMIN)
+    invited = await members.invite_member(
+        deps, other.id, by=OLIVE, inviter="Olive", email=email.upper(), name="", role=Role.ADMIN
+    )
+    assert invited.state is MemberState.INVITED
+    with pytest.raises(Conflict, match="already exists"):  # twice in one account
+        await members.invite_member(deps, other.id, by=OLIVE, inviter="Olive", email=email, name="", role=Role.ADMIN)
 
 
 async def test_a_member_who_is_deleted_while_the_password_is_hashed_gets_none(

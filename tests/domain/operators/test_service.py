@@ -19,7 +19,7 @@ from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.sessions import service as sessions
-from callmark.domain.sessions.model import Origin, Person, Session
+from callmark.domain.sessions.model import MemberState, Origin, Person, Session
 from callmark.kit.errors import Conflict, Forbidden, NotFound
 
 PASSWORD = "four unrelated words here"
@@ -100,12 +100,29 @@ async def test_who_has_just_been_removed_lets_nobody_in(
 async def test_a_members_address_is_no_operators(deps: Deps) -> None:
     acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
     email = f"alice-{uuid4().hex}@acme.example"
-    await members.create_without_rules(deps, acme.id, by=SYSTEM, email=email, name="Alice", role=Role.ADMIN)
-    with pytest.raises(Conflict, match="use another address"):
-        await make(deps, email.upper())
+    alice = await members.create_without_rules(
+        deps, acme.id, by=SYSTEM, email=email, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE
+    )
+    for state in (MemberState.ACTIVE, MemberState.REVOKED):
+        await members.update_without_rules(deps, acme.id, alice.id, by=SYSTEM, state=MemberState.ACTIVE)
+        await members.set_password(deps, acme.id, alice.id, PASSWORD, by=SYSTEM)
+        await members.update_without_rules(deps, acme.id, alice.id, by=SYSTEM, state=state)
+        with pytest.raises(Conflict, match="use another address"):
+            await make(deps, email.upper())
     olive = await make(deps)
     with pytest.raises(Conflict, match="an operator with this email"):
         await make(deps, olive.email.upper())
+
+
+async def test_an_address_that_a_business_has_merely_invited_is_free_for_an_operator(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    email = "olive@operator.example"
+    invited = await members.create_without_rules(deps, acme.id, by=SYSTEM, email=email, name="Olive", role=Role.ADMIN)
+    await make(deps, email.upper())
+    with pytest.raises(Conflict, match="already exists"):
+        await members.set_password(deps, acme.id, invited.id, PASSWORD, by=SYSTEM)
+    with pytest.raises(Conflict, match="already exists"):
+        await members.update_without_rules(deps, acme.id, invited.id, by=SYSTEM, state=MemberState.ACTIVE)
 
 
 async def test_a_new_password_signs_out_and_is_audited(deps: Deps) -> None:

@@ -103,7 +103,8 @@ def test_without_a_terminal_the_way_to_give_a_password_is_named(here: Here) -> N
 def test_a_members_address_and_an_operators_never_meet(here: Here, password_file: str) -> None:
     account = here.json("account", "create", "--name", "Acme")["client_account_id"]
     alice = f"alice-{random_text(6)}@acme.example"
-    here.text("member", "create", "--account", account, "--email", alice, "--name", "Alice")
+    made = here.json("member", "create", "--account", account, "--email", alice, "--name", "Alice")
+    here.text("member", "password", made["id"], "--account", account, "--password-file", password_file)
     assert "use another address" in here.error("operator", "create", "--email", alice, "--password-file", password_file)
     olive = f"olive-{random_text(6)}@operator.example"
     here.text("operator", "create", "--email", olive, "--password-file", password_file)

@@ -74,13 +74,13 @@ async def create_without_rules(
     """The new member. As in each `…_without_rules`, the actor's rank and place do not count, nor who is the last admin.
 
     Raises NotFound for an unknown account, or a place that is not the account's; InvalidInput for a name or an address
-    that cannot be used; Conflict when a member of any account, or an operator, has the address, whatever its case.
+    that cannot be used; Conflict when an operator, a member of the account or one who can sign in has the address.
     """
     member = _new_member(deps, account_id, email, name, role, state, node_id)
     async with deps.db.transaction() as tx:
         await accounts.get_account_in(tx, account_id)
         await rules.check_place(tx, account_id, node_id)
-        if await sessions.find_person(tx, member.email):
+        if await sessions.is_in_use(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
         await _note(deps, tx, by, AuditAction.MEMBER_CREATED, member, role=role, state=state)
@@ -132,11 +132,9 @@ async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, p
         old = found(await queries.lock_member(tx, account_id, member_id), rules.UNKNOWN)
         if old.state is not MemberState.INVITED:
             new, facts = old, {}
-        elif await sessions.is_in_use(tx, old.email, old.id):
-            raise Conflict(EMAIL_TAKEN)
         else:
             new, facts = replace(old, state=MemberState.ACTIVE), {"state": MemberState.ACTIVE}
-            await queries.update_member(tx, new)
+            await _write(tx, old, new)
         await sessions.replace_password(deps, tx, new.person, hashed, by=by)
         await _note(deps, tx, by, AuditAction.MEMBER_PASSWORD_SET, new, **facts)
     return new
@@ -197,7 +195,7 @@ async def invite_member(
     async with deps.db.transaction() as tx:
         await rules.lock_account_of(tx, account_id, by)
         place = await rules.granted(tx, account_id, by, role, node_id)
-        if by.is_operator and await sessions.find_person(tx, member.email):
+        if by.is_operator and await sessions.is_in_use(tx, member.email):
             raise Conflict(EMAIL_TAKEN)
         await queries.insert_member(tx, member)
         await _invite(deps, tx, member, inviter)
@@ -289,10 +287,18 @@ async def _carried_out(
     return await carried_out(
         old,
         new,
-        lambda: queries.update_member(tx, new),
+        lambda: _write(tx, old, new),
         lambda: _take_away(deps, tx, old, new, by),
         lambda: _note(deps, tx, by, action, new, **facts),
     )
+
+
+async def _write(tx: Tx, old: Member, new: Member) -> None:
+    """Raises Conflict for who would be let in by an address that is another's by now, a member's or an operator's."""
+    is_let_in = new.state is MemberState.ACTIVE is not old.state
+    if is_let_in and await sessions.is_in_use(tx, new.email, new.id):
+        raise Conflict(EMAIL_TAKEN)
+    await queries.update_member(tx, new)
 
 
 async def _take_away(deps: Deps, tx: Tx, old: Member, new: Member, by: Actor) -> None:

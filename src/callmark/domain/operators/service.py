@@ -24,16 +24,17 @@ _UNKNOWN = "no operator with this id"
 async def create_operator(deps: Deps, *, by: Actor, email: str, name: str, password: str) -> Operator:
     """The new operator. An address belongs to one person of the installation: else Conflict.
 
+    Who was only invited by a business has it not yet, and cannot accept then.
     Raises InvalidInput, Forbidden for an operator who was removed meanwhile.
     """
     operator = Operator(OperatorId(new_id()), email_address(email), person_name(name or email), deps.clock.now())
     hashed = await sessions.hash_new_password(password, email, name)
     async with deps.db.transaction() as tx:
         await lock_operators_for(tx, by)
-        person = await sessions.find_person(tx, operator.email)
-        if person and person.member_id:
+        is_in_use = await sessions.is_in_use(tx, operator.email)
+        await queries.insert_operator(tx, operator, hashed)  # refuses another operator's
+        if is_in_use:
             raise Conflict("a member with this email already exists; use another address for the operator")
-        await queries.insert_operator(tx, operator, hashed)
         await audit.note(tx, by, AuditAction.OPERATOR_CREATED, operator.email, account_id=None, at=operator.created_at)
     return operator
 

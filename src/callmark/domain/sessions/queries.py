@@ -98,10 +98,10 @@ async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
         raise Conflict(EMAIL_TAKEN) from exc
 
 
-async def is_in_use(tx: Tx, email: str, but: MemberId) -> bool:
+async def is_in_use(tx: Tx, email: str, but: MemberId | None) -> bool:
     """Whether an operator, or a member other than that one who has ever signed in, has this address."""
     return await tx.fetchval(
-        f"SELECT EXISTS (SELECT FROM member WHERE lower(email) = {_SPELLINGS} AND id <> $2"
+        f"SELECT EXISTS (SELECT FROM member WHERE lower(email) = {_SPELLINGS} AND id IS DISTINCT FROM $2"
         " AND (state = 'active' OR password_hash IS NOT NULL))"
         f" OR EXISTS (SELECT FROM operator_user WHERE lower(email) = {_SPELLINGS})",
         spellings(email),

@@ -250,14 +250,8 @@ async def has_password(tx: Tx, person: Person) -> bool:
     return known is not None and known.password_hash is not None
 
 
-async def find_person(tx: Tx, email: str) -> Person | None:
-    """Who has this address, in any spelling of case: an operator, else a member, invited and revoked ones too."""
-    known = await queries.select_known(tx, email)
-    return known.person if known else None
-
-
-async def is_in_use(tx: Tx, email: str, but: MemberId) -> bool:
-    """Whether an operator, or a member other than that one who has ever signed in, has this address."""
+async def is_in_use(tx: Tx, email: str, but: MemberId | None = None) -> bool:
+    """Whether an operator, or a member other than that one who has ever signed in, has this address, in any case."""
     return await queries.is_in_use(tx, email, but)
 
 
