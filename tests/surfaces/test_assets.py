@@ -67,3 +67,13 @@ def test_a_build_without_the_browsers_files_says_what_to_run(tmp_path: Path) -> 
     copied = shutil.copy(TOOL, tmp_path / "tools")
     with pytest.raises(SystemExit, match="Run `make assets` first"):
         runpy.run_path(str(copied))["demand"]()
+
+
+def test_style_sheets_that_are_brought_in_are_such_that_browsers_parse_once(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "node_modules").symlink_to(TOOL.parents[1] / "node_modules")
+    tool = runpy.run_path(str(shutil.copy(TOOL, tmp_path / "tools")))
+    tool["main"]()
+    sheets = [file for file in tool["expected"]() if file.suffix == ".css"]
+    assert sheets
+    assert [file for file in sheets if b"@charset" in file.read_bytes()] == []
