@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from tests.client.virtual import RECORD, Played, Reply, answer, body_of
 
@@ -45,7 +46,7 @@ def test_a_batch_that_the_server_no_longer_has_is_not_waited_for_without_end() -
         played.run(wait_for(played.core(), created(played), None))
     assert 10 <= played.time.seconds < 20
     with pytest.raises(callmark.WaitTimeout, match="3 of 3"):
-        played.run(wait_for(played.core(), created(played), 5))
+        played.run(wait_for(played.core(), created(played), 5)).check_over()
 
 
 def test_a_batch_that_is_shown_late_is_waited_for() -> None:
@@ -69,6 +70,43 @@ def test_a_record_that_is_not_shown_yet_is_waited_for() -> None:
     played = serving(lambda sent: [with_outcome(row) for row in sent[: 3 if played.time.seconds > 30 else 1]])
     state = played.run(wait_for(played.core(), created(played), None))
     assert [result.status for result in state.results] == ["success"] * 3
+
+
+def test_what_is_settled_shortly_before_the_time_is_over_is_no_timeout() -> None:
+    played = serving(
+        lambda sent: [with_outcome(row, "success" if played.time.seconds > 3.9 else "pending") for row in sent]
+    )
+    state = played.run(wait_for(played.core(), created(played), 4))
+    assert state.is_settled
+    assert played.time.seconds <= 4
+
+
+def half_done(request: httpx.Request) -> httpx.Response:
+    """A server that has reached two of three receivers."""
+    if request.method == "POST":
+        return httpx.Response(200, json={"token": "t", "batch_id": "b-1"})
+    statuses = "success", "success", "pending"
+    rows = [with_outcome(row, status) for row, status in zip(ROWS, statuses, strict=True)]
+    return httpx.Response(200, json={"data": rows})
+
+
+OPTIONS: dict[str, Any] = {"base_url": "http://a.example", "account_id": "a", "key_id": "k", "api_key": "s"}
+
+
+def test_after_the_time_a_batch_is_as_it_was_last_read() -> None:
+    http = httpx.Client(transport=httpx.MockTransport(half_done))
+    batch = callmark.Client(**OPTIONS, http_client=http).batches.create(ROWS)
+    with pytest.raises(callmark.WaitTimeout, match="1 of 3 records"):
+        batch.wait(timeout=0)
+    assert (batch.counts["success"], batch.counts["pending"]) == (2, 1)
+
+
+async def test_so_is_one_of_coroutines() -> None:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(half_done))
+    batch = await callmark.AsyncClient(**OPTIONS, http_client=http).batches.create(ROWS)
+    with pytest.raises(callmark.WaitTimeout, match="1 of 3 records"):
+        await batch.wait(timeout=0)
+    assert (batch.counts["success"], batch.counts["pending"]) == (2, 1)
 
 
 def test_a_long_list_hands_over_what_the_server_lost_before_its_error() -> None:

@@ -302,7 +302,7 @@ def test_waiting_ends_in_time_or_with_a_word() -> None:
     state = played.run(create_batch(played.core(), rows, "mine"))
     assert headers_of(played.requests[0])["Idempotency-Key"] == "mine"
     with pytest.raises(callmark.WaitTimeout, match="2 of 2 records"):
-        played.run(wait_for(played.core(), state, 5))
+        played.run(wait_for(played.core(), state, 5)).check_over()
     assert played.time.seconds <= 5
 
 

@@ -1,5 +1,6 @@
 """Pushes: one record in real time, a batch, and lists of any length (contract, sections 4 and 5)."""
 
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -124,6 +125,12 @@ class BatchState(Struct):
         """Whether every record has an outcome."""
         return bool(self.results) and all(result.status != PENDING for result in self.results)
 
+    def check_over(self) -> None:
+        """Raises WaitTimeout if records are still waited for."""
+        if not (self.is_settled or self.is_over):
+            pending = sum(result.status == PENDING for result in self.results)
+            raise WaitTimeout(f"{pending} of {len(self.results)} records of batch {self.batch_id} are still pending")
+
 
 def create_batch(core: Core, records: Iterable[RecordLike], key: str | None) -> Flow[BatchState]:
     """Sends 1 to 500 records as one batch. Raises InvalidRecord with its `index` for one that cannot be written."""
@@ -197,24 +204,21 @@ def _explained(core: Core, query: Mapping[str, str], rows: list[Json]) -> Flow[l
 
 
 def wait_for(core: Core, state: BatchState, timeout_s: float | None) -> Flow[BatchState]:
-    """The batch once every record has an outcome. Raises WaitTimeout, or NotFound for one that the account has not.
+    """The batch once every record has an outcome, or as it is when the time is over.
 
-    A record that the server shows as another one has none; it is not waited for when all others have theirs.
+    A record that the server shows as another one has none; it is not waited for when all others have theirs. Raises
+    NotFound for a batch that the account has not.
     """
-    began = core.environment.monotonic()
-    until = None if timeout_s is None else began + timeout_s
-    pause = FIRST_POLL_S
+    began, pause = core.environment.monotonic(), FIRST_POLL_S
     while not state.is_settled:
         state = yield from read_batch(core, state.batch_id, state.sent)
-        if state.is_settled or state.is_over:
-            break
         waited = core.environment.monotonic() - began
+        left = math.inf if timeout_s is None else timeout_s - waited
         if not state.is_known and (not state.sent or waited >= NOT_THERE_WITHIN_S):
             raise NotFound(f"there is no batch {state.batch_id} in this account", status=404, slug="not-found")
-        if until is not None and core.environment.monotonic() + pause > until:
-            pending = sum(result.status == PENDING for result in state.results)
-            raise WaitTimeout(f"{pending} of {len(state.results)} records of batch {state.batch_id} are still pending")
-        yield Pause(pause)
+        if state.is_settled or state.is_over or left <= 0:
+            break
+        yield Pause(min(pause, left))
         pause = min(pause * 1.5, LONGEST_POLL_S)
     return state
 
@@ -328,18 +332,11 @@ class LongList:
         self._can_read = False
         with self._ended_by_errors():
             if self._failed is None:
-                part.batch = yield from self._settled(part.batch, part.began)
+                waited = self._core.environment.monotonic() - part.began
+                part.batch = yield from wait_for(self._core, part.batch, SETTLES_WITHIN_S - waited)
             else:
                 part.batch = yield from read_batch(self._core.without_retries(), part.batch.batch_id, part.batch.sent)
             self._can_read = True
-
-    def _settled(self, batch: BatchState, began: float) -> Flow[BatchState]:
-        """The batch once every record has an outcome, or as it is when its time is over."""
-        waited = self._core.environment.monotonic() - began
-        try:
-            return (yield from wait_for(self._core, batch, max(SETTLES_WITHIN_S - waited, 0.0)))
-        except WaitTimeout:
-            return (yield from read_batch(self._core, batch.batch_id, batch.sent))
 
     def _count(self, result: RecordResult) -> None:
         self._done += 1

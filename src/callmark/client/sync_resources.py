@@ -66,6 +66,7 @@ class Batch:
         Raises WaitTimeout after `timeout` seconds, and NotFound if the account has no such batch.
         """
         self._state = self._shell.run(pushing.wait_for(self._core, self._state, timeout))
+        self._state.check_over()
         return self
 
 

@@ -1,5 +1,7 @@
 """`callmark batches show`, `records show` and `resolve`: what the outcome is, and what would show."""
 
+from contextlib import suppress
+
 import click
 from msgspec import structs
 
@@ -57,10 +59,8 @@ def _watch(batch: Batch) -> None:
             settled = now
             if batch.is_settled:
                 return
-            try:
+            with suppress(WaitTimeout):
                 batch.wait(_LOOK_EVERY_S)
-            except WaitTimeout:
-                batch.refresh()
 
 
 def _stages(client: Client, batch_id: str) -> dict[str, int]:

@@ -15,14 +15,13 @@ from callmark.client.cli.reading import FileRow, RecordFile
 from callmark.client.cli.session import WrongUse
 from callmark.client.cli.validation import RowValidator, ValidatedRow
 from callmark.client.core import Core
-from callmark.client.errors import CallmarkError, Conflict, NotFound, RateLimited, WaitTimeout
+from callmark.client.errors import CallmarkError, Conflict, NotFound, RateLimited
 from callmark.client.flow import Answer, Flow, Pause, Send
 from callmark.client.pushing import (
     MOST_UNDER_WAY,
     SETTLES_WITHIN_S,
     BatchState,
     create_batch,
-    read_batch,
     wait_for,
 )
 from callmark.client.records import CallRecord, wire_record
@@ -233,8 +232,6 @@ def settled_or_shown(core: Core, state: BatchState) -> Flow[BatchState]:
         return (yield from wait_for(core, state, SETTLES_WITHIN_S))
     except NotFound:
         return state
-    except WaitTimeout:
-        return (yield from read_batch(core, state.batch_id, state.sent))
 
 
 def _result_rows(chunk: _ChunkUnderWay) -> Iterator[ResultRow]:
