@@ -14,7 +14,7 @@ from callmark.client.flow import Emit, Flow, Stream
 from callmark.client.options import Generation
 from callmark.client.pushing import MOST_IN_A_BATCH
 from callmark.client.real_dates import datetime
-from callmark.client.records import RecordLike, read_record, wire_record
+from callmark.client.records import Json, RecordLike, read_record, wire_record
 from callmark.client.reprs import SafeRepr, SecretDict, SecretList
 
 EXTENSIONS, LINT = "extensions", "lint"
@@ -287,9 +287,10 @@ def _check_some(core: Core, rows: list[RecordLike], offset: int, report: CheckRe
 
 def _readable(
     rows: list[RecordLike], offset: int, generation: Generation, now_ms: int, report: CheckReport
-) -> tuple[SecretList, list[int]]:
+) -> tuple[list[Json], list[int]]:
     """The records that can be sent, and their places; the faults of the others are in the report."""
-    wires, places = SecretList(), list[int]()
+    wires: list[Json] = SecretList()
+    places: list[int] = []
     for place, source in enumerate(rows, offset):
         try:
             wires.append(wire_record(read_record(source), generation, now_ms))

@@ -147,9 +147,11 @@ def create_batch(core: Core, records: Iterable[RecordLike], key: str | None) -> 
     return BatchState(batch_id, results, sent)
 
 
-def _read_batch(records: Iterable[RecordLike], key: str | None, generation: Generation, now_ms: int) -> SecretList:
+def _read_batch(
+    records: Iterable[RecordLike], key: str | None, generation: Generation, now_ms: int
+) -> list[tuple[CallRecord, Json]]:
     """Each record beside what is sent of it. Raises InvalidRecord."""
-    sent = SecretList()
+    sent: list[tuple[CallRecord, Json]] = SecretList()
     for index, source in enumerate(records):
         try:
             record = read_record(source)

@@ -44,15 +44,16 @@ class Retries:
             try:
                 return (yield from once())
             except CallmarkError as exc:
-                if is_patient and waited[type(exc)] < _patience(exc):
-                    waited[type(exc)] += 1
-                    tried -= 1
-                if tried >= self._most or not may_repeat(exc):
+                is_waiting = is_patient and waited[type(exc)] < _patience(exc)
+                if not may_repeat(exc) or not (is_waiting or tried < self._most):
                     raise
-                delay = self._delay(exc, max(tried, 0))
+                delay = self._delay(exc, tried)
                 if delay is None:
                     raise
-            tried += 1
+                if is_waiting:
+                    waited[type(exc)] += 1
+                else:
+                    tried += 1
             yield Pause(delay)
 
     def _delay(self, exc: CallmarkError, tried: int) -> float | None:

@@ -88,7 +88,7 @@ class Tokens:
         state = self._state
         if state and self._is_good(state, rejected):
             return SecretText(state.token)
-        return SecretText((yield from self._renewed(rejected)))
+        return (yield from self._renewed(rejected))
 
     def _is_good(self, state: TokenState, rejected: str | None) -> bool:
         """Whether it lasts for some minutes and tells how the clocks differ."""

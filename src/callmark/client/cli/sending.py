@@ -17,13 +17,7 @@ from callmark.client.cli.validation import RowValidator, ValidatedRow
 from callmark.client.core import Core
 from callmark.client.errors import CallmarkError, Conflict, NotFound, RateLimited
 from callmark.client.flow import Answer, Flow, Pause, Send
-from callmark.client.pushing import (
-    MOST_UNDER_WAY,
-    SETTLES_WITHIN_S,
-    BatchState,
-    create_batch,
-    wait_for,
-)
+from callmark.client.pushing import MOST_UNDER_WAY, SETTLES_WITHIN_S, BatchState, create_batch, wait_for
 from callmark.client.records import CallRecord, wire_record
 from callmark.client.reprs import SafeRepr
 from callmark.client.results import INVALID, PENDING, RecordResult
