@@ -1,9 +1,10 @@
-"""What mails say of names that someone chose."""
+"""What mails say of names that someone chose, and of when they end."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.support.fake_clock import FakeClock
 from tests.support.written_mails import written_mails
 
 from callmark.domain.deps import Deps
@@ -24,6 +25,17 @@ async def letters_of(deps: Deps, name: str) -> list[str]:
         await letters.send_alert_confirmation(deps, tx, TO, name, f"{name}/@acme.example", "token", until)
         await letters.send_secrets_replaced(deps, tx, TO, name, [name])
     return [f"{one.subject}\n{one.text}" for one in (await written_mails(deps))[-5:]]
+
+
+async def test_a_mail_that_comes_late_says_when_its_link_or_code_ends(deps: Deps, clock: FakeClock) -> None:
+    clock.advance(datetime(2030, 3, 7, 22, 4, tzinfo=UTC) - clock.now())
+    *ending, replaced = await letters_of(deps, "Acme")
+    assert ["7 March 2030 at 23:04 UTC" in one for one in ending] == [True] * 4
+    assert "UTC" not in replaced
+    async with deps.db.transaction() as tx:
+        await letters.send_invitation(deps, tx, TO, "Acme", "", "token", clock.now(), is_in_use=True)
+    (taken,) = (await written_mails(deps))[-1:]
+    assert "the link then works, until 7 March 2030 at 22:04 UTC." in taken.text
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,11 @@ async def send_invitation(
         subject=f"Your invitation to {account_name} on Callmark",
         lines=[
             f"{inviter} to manage the caller identity of {account_name}.",
-            "Open the link within 7 days to choose your password. It works once."
+            f"Open the link until {_time(until)} to choose your password. It works once."
             if not is_in_use
             else "You already use this address to sign in to Callmark for another business, and an address can belong"
             " to one business only. Ask to be invited with another address. Or ask the other business to remove you;"
-            " the link then works, until 7 days from now.",
+            f" the link then works, until {_time(until)}.",
         ],
         link=f"{deps.public_url}/console/invitations/{token}",
         button="Accept the invitation",
@@ -54,7 +54,8 @@ async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str,
         subject="Choose a new password for Callmark",
         lines=[
             f"Someone, hopefully you, asked for a new password for {to}{_of(account_name)}.",
-            "Open the link within an hour; it works once. If you did not ask, ignore this mail. Nothing has changed.",
+            f"Open the link until {_time(until)}; it works once.",
+            "If you did not ask, ignore this mail. Nothing has changed.",
         ],
         link=f"{deps.public_url}/console/reset/{token}",
         button="Choose a new password",
@@ -70,7 +71,7 @@ async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str, u
         to,
         subject="Your Callmark sign-in code",
         lines=[
-            f"Your code to sign in is {code}. It is valid for 10 minutes, for {to}{_of(account_name)}.",
+            f"Your code to sign in is {code}. It is valid until {_time(until)}, for {to}{_of(account_name)}.",
             "If you are not signing in right now, someone else knows your password. Change it.",
         ],
         link=f"{deps.public_url}/console/me",
@@ -116,7 +117,7 @@ async def send_alert_confirmation(
         subject=f"Confirm that you want alerts of {account_name}",
         lines=[
             f"{by} has chosen this address for alerts of {account_name} on Callmark.",
-            "Open the link within 7 days to agree. If you ignore this email, you get nothing else.",
+            f"Open the link until {_time(until)} to agree. If you ignore this email, you get nothing else.",
         ],
         link=f"{deps.public_url}/console/alerts/confirm/{token}",
         button="Confirm this address",
@@ -150,6 +151,11 @@ def _name(text: str) -> str:
     may go to people who have never heard of the account.
     """
     return _IN_LINKS.sub(rf"\g<0>{_HAIR_SPACE}", text)
+
+
+def _time(at: datetime) -> str:
+    """A mail may come late, and is read later: "within an hour" would then say an hour that has passed."""
+    return f"{at:%-d %B %Y at %H:%M} UTC"
 
 
 def _of(account_name: str) -> str:
