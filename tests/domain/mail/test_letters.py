@@ -23,14 +23,16 @@ async def letters_of(deps: Deps, name: str) -> list[str]:
         await letters.send_reset(deps, tx, TO, name, "token", until)
         await letters.send_code(deps, tx, TO, name, "123456", until)
         await letters.send_alert_confirmation(deps, tx, TO, name, f"{name}/@acme.example", "token", until)
+        await letters.send_password_changed(deps, tx, TO, name, "203.0.113.9")
         await letters.send_secrets_replaced(deps, tx, TO, name, [name])
-    return [f"{one.subject}\n{one.text}" for one in (await written_mails(deps))[-5:]]
+    return [f"{one.subject}\n{one.text}" for one in (await written_mails(deps))[-6:]]
 
 
 async def test_a_mail_that_comes_late_says_when_its_link_or_code_ends(deps: Deps, clock: FakeClock) -> None:
     clock.advance(datetime(2030, 3, 7, 22, 4, tzinfo=UTC) - clock.now())
-    *ending, replaced = await letters_of(deps, "Acme")
+    *ending, changed, replaced = await letters_of(deps, "Acme")
     assert ["7 March 2030 at 23:04 UTC" in one for one in ending] == [True] * 4
+    assert "was changed on 7 March 2030 at 22:04 UTC" in changed
     assert "UTC" not in replaced
     async with deps.db.transaction() as tx:
         await letters.send_invitation(deps, tx, TO, "Acme", "", "token", clock.now(), is_in_use=True)

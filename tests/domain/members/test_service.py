@@ -4,10 +4,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 from tests.support.actors import owner_of
 from tests.support.audit_log import log_of
 from tests.support.factories import make_branch
 from tests.support.fake_clock import FakeClock
+from tests.support.written_mails import written_mails
 from tests.surfaces.console.browser import newest_mail
 
 from callmark.domain.accounts import service as accounts
@@ -300,3 +302,24 @@ async def test_a_password_lets_nobody_in_whose_address_is_in_use_or_whose_access
     await members.revoke_access(deps, acme.id, alice.id, by=OLIVE)
     still = await members.set_password(deps, acme.id, alice.id, "four unrelated words here", by=OLIVE)
     assert still.state is MemberState.REVOKED
+
+
+async def test_who_had_a_password_learns_of_a_change_whoever_made_it(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    alice = await an_admin(deps, acme.id)
+    of, mails = (deps, acme.id, alice.id), len(await written_mails(deps))
+    await members.set_password(*of, "four unrelated words here", by=OLIVE)
+    assert len(await written_mails(deps)) == mails  # its first, of which its owner knows
+    await members.set_password(*of, "four other words there", by=OLIVE)
+    by_operator = (await written_mails(deps))[-1]
+    async with deps.db.transaction() as tx:
+        await sessions.replace_password(
+            deps, tx, alice.person, "hashed", by=replace(acting(alice), address="203.0.113.9")
+        )
+    by_owner = (await written_mails(deps))[-1]
+    for one in (by_operator, by_owner):
+        assert (one.to, one.subject) == (alice.email, "Your Callmark password was changed")
+        assert "/console/forgot" in one.text
+        assert "tell an admin of Acme" in one.text
+    assert "by an operator of Callmark." in by_operator.text
+    assert "from the address 203.0.113.9." in by_owner.text

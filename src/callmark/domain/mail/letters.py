@@ -63,6 +63,25 @@ async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str,
     )
 
 
+async def send_password_changed(deps: Deps, tx: Tx, to: str, account_name: str, address: str | None) -> None:
+    """Someone's password is another now; `address` is of the browser that changed it, None for the operator."""
+    how = "by an operator of Callmark" if address is None else f"from the address {address or 'of a proxy'}"
+    whom = f"an admin of {_name(account_name)}" if account_name else "another operator"
+    await _send(
+        deps,
+        tx,
+        to,
+        subject="Your Callmark password was changed",
+        lines=[
+            f"The password of {to}{_of(account_name)} was changed on {_time(deps.clock.now())}, {how}.",
+            "All other sessions of yours have ended. If you know of this change, there is nothing to do.",
+            f"If you do not, someone else may have your password or your email: choose a new one now, and tell {whom}.",
+        ],
+        link=f"{deps.public_url}/console/forgot",
+        button="Choose a new password",
+    )
+
+
 async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str, until: datetime) -> None:
     """The code that completes a sign-in."""
     await _send(

@@ -234,9 +234,14 @@ async def replace_password(
 ) -> None:
     """Gives the person a new password; every session but one ends, and whatever else the old one opened or proved.
 
-    Codes that someone had sent by the old one count no longer: they could keep the owner out for an hour.
+    Codes that someone had sent by the old one count no longer: they could keep the owner out for an hour. Who had a
+    password gets a mail, to learn of a change that someone else has made.
     """
+    known = await queries.select_known_person(tx, person)
     await queries.set_password(tx, person, hashed)
+    if known and known.password_hash is not None:
+        address = by.address if by.email == known.email else None
+        await letters.send_password_changed(deps, tx, known.email, known.account_name, address)
     await end_sessions(deps, tx, person, by=by, but=but)
     await queries.forget_ways_in(tx, person)
     await known_browsers.forget_all(tx, person)
