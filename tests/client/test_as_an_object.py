@@ -78,9 +78,18 @@ def test_what_replaces_a_resource_of_a_class_counts_for_its_clients() -> None:
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_client_is_not_copied_into_another_process(kind: type[Any], copied: Any) -> None:
     client = kind(**GIVEN)
-    with pytest.raises(TypeError, match="create one in each process"):
+    with pytest.raises(TypeError, match="create a client in each process"):
         copied(client)
     asyncio.run(client.close()) if kind is callmark.AsyncClient else client.close()
+
+
+@pytest.mark.parametrize("kind", [callmark.Client, callmark.AsyncClient])
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickle.dumps])
+def test_nor_is_what_asks_the_server_with_it(kind: type[Any], copied: Any) -> None:
+    client = kind(**GIVEN)
+    for one in (client.labels, client.events.list(after=17)):
+        with pytest.raises(TypeError, match="create a client in each process"):
+            copied(one)
 
 
 def test_a_star_imports_every_name() -> None:

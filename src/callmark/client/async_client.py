@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from datetime import timedelta
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
 import httpx
 
@@ -20,7 +20,8 @@ from callmark.client.async_resources import (
 )
 from callmark.client.connections import AsyncConnections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.making import NOT_COPIED, LazyResource, Parts, carried, make_parts
+from callmark.client.forks import NotCopied
+from callmark.client.making import LazyResource, Parts, carried, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -29,7 +30,7 @@ from callmark.client.shells import AsyncShell, iterator_of
 from callmark.client.token_stores import TokenStore
 
 
-class AsyncClient:
+class AsyncClient(NotCopied):
     """As Client, with coroutines: `await client.push(…)`, `async for result in client.push_many(…)`.
 
     Tasks may share it. Arguments are those of Client; `http_client` is an httpx.AsyncClient.
@@ -108,9 +109,6 @@ class AsyncClient:
     def events(self) -> AsyncEvents:
         """The account's events, without a webhook."""
         return AsyncEvents(self._core, self._shell)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(NOT_COPIED)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_core"):  # a traceback shows one that could not be made

@@ -14,7 +14,7 @@ import httpx
 from anyio.lowlevel import RunVar
 
 from callmark.client.errors import CallmarkError
-from callmark.client.forks import keep_to_one_process
+from callmark.client.forks import NotCopied, keep_to_one_process
 from callmark.client.request_tasks import RequestTasks
 
 _OF_PARENT: list[httpx.Client | httpx.AsyncClient] = []
@@ -27,7 +27,7 @@ _OTHER_LOOP = (
 )
 
 
-class Connections:
+class Connections(NotCopied):
     """Connections that threads share."""
 
     def __init__(self, given: httpx.Client | None, make: Callable[[], httpx.Client]) -> None:
@@ -73,7 +73,7 @@ class Connections:
             self._http = None
 
 
-class AsyncConnections:
+class AsyncConnections(NotCopied):
     """Connections that the tasks of an event loop share; other loops have others."""
 
     def __init__(self, given: httpx.AsyncClient | None, make: Callable[[], httpx.AsyncClient]) -> None:

@@ -1,10 +1,10 @@
-"""What a child process that was forked must not share with its parent.
+"""What belongs to one process: a child that was forked must not share it, and none gets a copy.
 
-Locks, which no thread gives back there, and connections, on which two processes would get each other's answers.
+Locks, which no thread gives back in a child, and connections, on which two processes would get each other's answers.
 """
 
 import os
-from typing import Protocol
+from typing import NoReturn, Protocol
 from weakref import WeakSet
 
 
@@ -14,6 +14,18 @@ class OfOneProcess(Protocol):
     def leave_to_parent(self) -> None:
         """Called in a child, once, before anything else runs there: it takes nothing from the parent."""
         ...
+
+
+class NotCopied:
+    """Holds a secret or connections; so does what refers to it."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client, and what asks the server with it, is not copied or pickled: create a client in each process;"
+            " with_options gives a changed one"
+        )
 
 
 _KEPT: WeakSet[OfOneProcess] = WeakSet()

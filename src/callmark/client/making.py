@@ -54,12 +54,6 @@ class Parts:
         return self.is_http_ours and here.is_on_this_machine != there.is_on_this_machine
 
 
-NOT_COPIED = (
-    "a client holds a secret and connections, and is not copied: create one in each process; with_options gives a"
-    " changed one"
-)
-
-
 C = TypeVar("C")
 R = TypeVar("R")
 

@@ -3,14 +3,15 @@
 from collections.abc import Generator, Iterable
 from datetime import timedelta
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Self
 
 import httpx
 
 from callmark.client import extensions, pushing
 from callmark.client.connections import Connections
 from callmark.client.extensions import CheckReport, Resolution
-from callmark.client.making import NOT_COPIED, LazyResource, Parts, carried, make_parts
+from callmark.client.forks import NotCopied
+from callmark.client.making import LazyResource, Parts, carried, make_parts
 from callmark.client.options import Generation
 from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
@@ -20,7 +21,7 @@ from callmark.client.sync_resources import Batches, Calls, Events, FeatureSets, 
 from callmark.client.token_stores import TokenStore
 
 
-class Client:
+class Client(NotCopied):
     """Pushes call records, and reads everything about them. Threads may share it.
 
     What is left out comes from one place: the profile that is named, one of those that `callmark login` wrote; or
@@ -105,9 +106,6 @@ class Client:
     def events(self) -> Events:
         """The account's events, without a webhook."""
         return Events(self._core, self._shell)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(NOT_COPIED)
 
     def __repr__(self) -> str:
         if not hasattr(self, "_core"):  # a traceback shows one that could not be made

@@ -23,6 +23,7 @@ from callmark.client.answers import check, decoded, unexpected
 from callmark.client.environment import Environment
 from callmark.client.errors import APIConnectionError, APIStatusError, APITimeoutError, CallmarkError, RateLimited
 from callmark.client.flow import Answer, Flow, Pause, Request, apart, send
+from callmark.client.forks import NotCopied
 from callmark.client.options import Options
 from callmark.client.real_dates import datetime
 from callmark.client.reprs import SafeRepr, SecretBytes, SecretText
@@ -48,7 +49,7 @@ class _TokenOut(SafeRepr, Struct):
     created_at: datetime | None = None
 
 
-class Tokens:
+class Tokens(NotCopied):
     """The current token of one key at one server."""
 
     def __init__(
