@@ -36,7 +36,8 @@ def test_a_key_is_made_copied_saved_and_deleted(console: ConsoleTabs, tmp_path: 
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy secret API key").click()
     assert page.evaluate("navigator.clipboard.readText()") == pair["api_key"]
-    page.get_by_role("link", name="Done").click()
+    comes_not_back(page, pair["api_key"])
+    page.goto("/console/keys")
     open_menu(page, "More about dialer")
     page.get_by_role("link", name="Delete").click()
     dialog = page.get_by_role("dialog")
@@ -50,6 +51,14 @@ def test_a_key_is_made_copied_saved_and_deleted(console: ConsoleTabs, tmp_path: 
     page.get_by_role("link", name="Delete").click()
     dialog.get_by_role("button", name="Delete key").click()
     expect(page.get_by_text("dialer was deleted.")).to_be_visible()
+
+
+def comes_not_back(page: Page, secret: str) -> None:
+    """Asserts it of a page that the browser keeps when it is left."""
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    assert secret not in page.content()
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page.get_by_text("This secret has already been shown").first).to_be_visible()
 
 
 def test_a_refused_form_keeps_what_was_typed_and_leads_to_the_mistake(console: ConsoleTabs) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_uuid, sha256
+from callmark.surfaces import console
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 
@@ -68,6 +70,8 @@ async def _new_app(stage: Stage) -> httpx.Response:
     return await stage.olive.post("/console/operator/handset-apps/new", {"name": "dialer app"})
 
 
+TEMPLATES = Path(str(console.__file__)).with_name("templates")
+
 MAKERS = {
     "key": _new_key,
     "regenerated": _regenerated,
@@ -108,6 +112,14 @@ async def test_a_reload_says_that_the_secret_was_shown_and_makes_nothing(stage: 
         assert "Nothing was created or changed" in said
         assert "If you did not save the" in said
     assert await _state(stage) == before
+
+
+def test_every_page_that_shows_a_secret_once_says_so_to_its_script() -> None:
+    """Which hides the secret when the page is left: Back would show it from what the browser kept."""
+    pages = {path: path.read_text() for path in TEMPLATES.rglob("*.html")}
+    once = [text for text in pages.values() if "cannot be shown again" in text]
+    assert len(once) == 5
+    assert ["data-shown-once" in text for text in once] == [True] * 5
 
 
 async def test_a_secret_is_shown_to_the_session_that_made_it_and_to_no_other(

@@ -147,9 +147,12 @@ for (const kind of ["input", "change"]) {
     if (sent.has(target.form)) release(target.form);
   });
 }
+addEventListener("pagehide", () => {
+  for (const secret of document.querySelectorAll("[data-shown-once]")) secret.replaceChildren();
+});
 addEventListener("pageshow", (event) => {
-  // Back to a page that the browser kept: what it says was stored is no longer so, once its form was sent.
-  if (event.persisted && document.querySelector("form[data-sent] [name=shown]")) {
+  // Back to a page that the browser kept: it shows no secret again, and what it says was stored may be no longer so.
+  if (event.persisted && document.querySelector("[data-shown-once], form[data-sent] [name=shown]")) {
     location.reload();
     return;
   }
