@@ -1,7 +1,5 @@
 """What can be wrong with an installation: engines, clock, zones, disk. Asked by `callmark doctor` and the console."""
 
-import os
-import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -11,6 +9,7 @@ from tempfile import TemporaryFile
 import msgspec
 
 from callmark.kit.clock import Clock
+from callmark.kit.disk_room import free_bytes, nearest_place
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
@@ -60,11 +59,6 @@ class CheckResult(msgspec.Struct, frozen=True):
     checked: bool = True
 
 
-def nearest_place(path: Path) -> Path:
-    """The path, or the directory that is there of those above it, as far as we may enter them."""
-    return next(place for place in (path, *path.absolute().parents) if os.path.exists(place))  # noqa: PTH110 - no error
-
-
 def refusal_of_write(folder: Path) -> str:
     """Why no file can be written there, in words; empty when one can."""
     try:
@@ -76,9 +70,8 @@ def refusal_of_write(folder: Path) -> str:
 
 def disk(data: Path) -> CheckResult:
     """Whether there is room where the data directory is or will be."""
-    nearest = nearest_place(data)
-    free = shutil.disk_usage(nearest).free
-    detail = f"{free / 1024**3:.1f} GiB free at {nearest}"
+    free = free_bytes(data)
+    detail = f"{free / 1024**3:.1f} GiB free at {nearest_place(data)}"
     advice = "" if free >= LEAST_FREE_BYTES else "Free some space: at least 2 GiB are needed, more with many records."
     return CheckResult("disk", ok=not advice, detail=detail, advice=advice)
 

@@ -11,6 +11,7 @@ import msgspec
 from callmark.broken_json import NOT_JSON
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
+from callmark.kit.disk_room import nearest_place, says_full
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
 from callmark.kit.engines.data_directory import DataDirectory, NothingRuns, read_installation
 from callmark.kit.engines.postgres import data_version
@@ -170,18 +171,20 @@ def _nats_program(settings: Settings) -> CheckResult:
     return CheckResult("nats program", ok=True, detail=f"version {text}, {program}")
 
 
+_FREE_SPACE = "Free some space there, or name a directory on another disk with --data (CALLMARK_DATA)."
+_OTHER_DATA = "Choose another directory with --data (CALLMARK_DATA), or run as the user who owns this one."
 _AS_OWNER = "Run this command as the user who started the installation."
 
 
 def _data_directory(settings: Settings) -> CheckResult:
     path = settings.data
-    nearest = checks.nearest_place(path)
+    nearest = nearest_place(path)
     if why := checks.refusal_of_write(nearest):
         return CheckResult(
             "data directory",
             ok=False,
             detail=f"{nearest} is not writable: {why}",
-            advice="Choose another directory with --data (CALLMARK_DATA), or run as the user who owns this one.",
+            advice=_FREE_SPACE if says_full(why) else _OTHER_DATA,
         )
     if path.exists() and path.stat().st_mode & 0o007:
         return CheckResult(
@@ -216,12 +219,17 @@ async def _parts(settings: Settings) -> list[CheckResult]:
                 found = msgspec.json.decode((await http.get(f"{url}/readyz/all")).content, type=_Readiness)
             except (httpx.HTTPError, *NOT_JSON):
                 continue
-            wrong = [CheckResult(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
+            wrong = [_part(check) for check in found.checks if not check.ok]
             return wrong or [CheckResult("parts", ok=True, detail="all are working")]
     if runs:
         return [CheckResult("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)]
     why = f"not checked: nothing answers on the admin port, {', '.join(urls)}"
     return [CheckResult("parts", ok=True, detail=why, advice=_SET_ADMIN_PORT, checked=False)]
+
+
+def _part(check: Check) -> CheckResult:
+    advice = "Free some space on the disk that it writes to." if says_full(check.reason) else _SEE_LOG
+    return CheckResult(check.name, ok=False, detail=check.reason, advice=advice)
 
 
 async def _ports(settings: Settings) -> list[CheckResult]:

@@ -16,6 +16,7 @@ from callmark.domain.signer_certificates import checks as signer_certificates
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
+from callmark.kit.disk_room import nearest_place, says_full
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric.servers import NatsAccess, seeds, version_of
 from callmark.kit.fastpath.nats_client import SteadyClient
@@ -65,7 +66,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
         if isinstance(exc.__cause__, asyncpg.TargetServerAttributeNotMatched):
             yield _postgres("it takes no writes: it is a standby, or read-only", _NAME_PRIMARY)
         else:
-            yield _postgres(exc.reason, "Start the server, or correct CALLMARK_POSTGRES_DSN.")
+            yield _postgres(exc.reason, _FREE_SPACE if says_full(exc.reason) else _START_IT)
     except Exception as exc:  # noqa: BLE001 - whatever the server refuses us with is what we are here to show
         yield _postgres(str(exc), "Correct CALLMARK_POSTGRES_DSN or the server's rights.")
 
@@ -86,6 +87,8 @@ _SEAL_AGAIN = (
 )
 
 
+_FREE_SPACE = "Free some space on the disk that it writes to."
+_START_IT = "Start the server, or correct CALLMARK_POSTGRES_DSN."
 _NAME_PRIMARY = (
     "Name the primary in CALLMARK_POSTGRES_DSN, or all servers with commas. If it is the primary, turn off"
     " default_transaction_read_only."
@@ -159,14 +162,15 @@ def _refused_by_nats(failures: list[Exception]) -> CheckResult:
 async def check_object_store(settings: Settings) -> CheckResult:
     """Whether files can be written, read, listed and deleted: all of it is done."""
     folder = settings.data / FOLDER
-    if not settings.object_store and (nearest := checks.nearest_place(folder)) != folder:
+    if not settings.object_store and (nearest := nearest_place(folder)) != folder:
         if why := checks.refusal_of_write(nearest):
-            return _store(f"{folder} cannot be created: {why}", _CORRECT_FOLDER)
+            return _store(f"{folder} cannot be created: {why}", _FREE_SPACE if says_full(why) else _CORRECT_FOLDER)
         return CheckResult("object store", ok=True, detail=f"{folder} (will be created)")
     advice = _CORRECT_STORE if settings.object_store else _CORRECT_FOLDER
     try:
         found = await asyncio.to_thread(try_store, settings)
     except Unavailable as exc:
+        advice = _FREE_SPACE if says_full(exc.reason) else advice
         return _store(exc.reason, next((said for word, said in _SAID_BY_STORE.items() if word in exc.reason), advice))
     if not found.is_whole:
         return _store("what was written was not there to be read", advice)

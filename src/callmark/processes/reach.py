@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from callmark.kit.disk_room import says_full
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.settings import Secret, Settings
@@ -61,7 +62,10 @@ def public_url(settings: Settings) -> str:
 
 
 async def once_reachable(work: Callable[[], Awaitable[_T]], wait: timedelta = ENGINE_WAIT) -> _T:
-    """What `work` gives, begun again while PostgreSQL cannot be reached, for `wait`. Raises SetupError."""
+    """What `work` gives, begun again while PostgreSQL cannot be reached, for `wait`. Raises SetupError.
+
+    One whose disk is full is not waited for: someone must make room.
+    """
     deadline = asyncio.get_running_loop().time() + wait.total_seconds()
     while True:
         try:
@@ -70,9 +74,12 @@ async def once_reachable(work: Callable[[], Awaitable[_T]], wait: timedelta = EN
             reason = exc.reason.removeprefix("postgresql: ")
             raise SetupError(f"PostgreSQL refuses the connection: {reason}. {exc.advice}") from exc
         except Unavailable as exc:
+            reason = exc.reason.removeprefix("postgresql: ")
+            if says_full(reason):
+                raise SetupError(f"the disk of PostgreSQL has no room: {reason}. Free some space there.") from exc
             if asyncio.get_running_loop().time() >= deadline:
                 raise SetupError(
-                    f"PostgreSQL cannot be reached: {exc.reason.removeprefix('postgresql: ')}. Start it, or correct"
+                    f"PostgreSQL cannot be reached: {reason}. Start it, or correct"
                     " CALLMARK_POSTGRES_DSN. If `callmark serve` runs it, it starts again without you; its log is"
                     " logs/postgresql.log in the data directory."
                 ) from exc

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -13,6 +13,7 @@ import structlog
 from msgspec import Struct
 
 from callmark.kit.clock import SystemClock
+from callmark.kit.disk_room import SEGMENT_BYTES, naming_full_disk, refuse_full
 from callmark.kit.engines.data_directory import DataDirectory, RunningInstallation
 from callmark.kit.engines.logfile import bound_logs
 from callmark.kit.engines.nats import EmbeddedNats
@@ -117,7 +118,8 @@ class Supervisor:
 
     async def __aenter__(self) -> Running:
         try:
-            return await self._start()
+            with self._naming_full_disk():
+                return await self._start()
         except BaseException:
             await self._stop()
             raise
@@ -139,6 +141,12 @@ class Supervisor:
     def view(self) -> View:
         """For the service manager. It works while every part is checked or tried again, whatever is wrong with it."""
         return View(self._board.silent_s() < LONGEST_SILENCE_S, self._board.notices)
+
+    def _naming_full_disk(self) -> AbstractContextManager[None]:
+        """Of our own PostgreSQL, in a block in which nothing but a full disk ends it; another one's is not known."""
+        if not self._settings.embedded_postgres:
+            return nullcontext()
+        return naming_full_disk(self._settings.data, SEGMENT_BYTES)
 
     async def _start(self) -> Running:
         settings = self._settings
@@ -183,6 +191,8 @@ class Supervisor:
             if isinstance(result, BaseException):
                 is_needed = not self._serves_http or "http" in kinds_done_by([child.kind])
                 if is_needed or not isinstance(result, (SetupError, OSError)):
+                    if self._board.says(EmbeddedPostgres.name):  # it ended meanwhile, and that is why
+                        refuse_full(self._settings.data, str(result), SEGMENT_BYTES)
                     raise result
                 failed[child.name] = str(result)
             else:
@@ -232,9 +242,12 @@ class Supervisor:
         """All steps on our own engine; on a foreign one only those that are safe while older processes still run."""
         alone = self._settings.embedded_postgres
         phase = None if alone else "pre"
-        await once_reachable(
-            lambda: migrate(settings.reached_postgres, SystemClock(), phase=phase, alone=alone, tell=_log_migration)
-        )
+
+        async def work() -> None:
+            with self._naming_full_disk():  # before it is waited for
+                await migrate(settings.reached_postgres, SystemClock(), phase=phase, alone=alone, tell=_log_migration)
+
+        await once_reachable(work)
 
     async def _check_place(self, settings: Settings) -> None:
         """Raises SetupError for a copy that nobody has declared one, so that it does not act as the original."""

@@ -25,8 +25,9 @@ from pathlib import Path
 import msgspec
 
 from callmark.broken_json import NOT_JSON
+from callmark.kit.disk_room import naming_full_disk, refuse_full
 from callmark.kit.engines.owner import Owner, engine_owner, give, name_of
-from callmark.kit.errors import SetupError
+from callmark.kit.errors import SetupError, said
 from callmark.kit.settings import demo_data_dir
 
 PORT = 5432
@@ -98,6 +99,7 @@ class DataDirectory:
             self.programs = PROGRAMS_OUTSIDE if self.closed else self.path / "programs"
             self.programs.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as exc:
+            refuse_full(self.path, said(exc))
             raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
 
     def refuse_path(self) -> None:
@@ -152,6 +154,7 @@ class DataDirectory:
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
+            refuse_full(self.path, said(exc))
             raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
         try:
             if not _try_lock(descriptor):
@@ -160,8 +163,9 @@ class DataDirectory:
                     f"the data directory {self.path} is in use by a running Callmark (process {holder}). Stop it"
                     " first, or choose another directory with --data."
                 )
-            os.truncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            with naming_full_disk(self.path):
+                os.truncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
             yield
         finally:
             os.close(descriptor)

@@ -24,10 +24,14 @@ def open_log(data: DataDirectory, engine: str) -> IO[bytes]:
     return _path(data, engine).open("ab")  # the engine inherits it open; the directory (0700) stays ours
 
 
-def tail(data: DataDirectory, engine: str) -> str:
-    """The last 2000 bytes of an engine's log, for the message that says why it did not start."""
+def tail(data: DataDirectory, engine: str, since: int = 0) -> str:
+    """The last 2000 bytes of an engine's log, for the message that says why it did not start.
+
+    Of what it has from `since` on, unless it was shortened meanwhile.
+    """
     with _path(data, engine).open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - 2000, since if since <= size else 0))
         return file.read().decode(errors="replace").strip()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from callmark.broken_json import NOT_JSON
+from callmark.kit.disk_room import naming_full_disk
 from callmark.kit.engines.binaries import ENVIRONMENT, find_nats, reachable_nats
 from callmark.kit.engines.child import Child, ChildHolder, spawn
 from callmark.kit.engines.data_directory import DataDirectory, write_private
@@ -52,7 +53,8 @@ class EmbeddedNats(ChildHolder):
         self._data.prepare()
         program = reachable_nats(find_nats(self._program_setting), self._data.owner, self._data.programs)
         await stop_leftovers(self.name, lambda: nats_of(self._config), signal.SIGTERM)
-        config = self._configure()
+        with naming_full_disk(self._data.path):
+            config = self._configure()
         with open_log(self._data, self.name) as log_file:
             self._child = spawn(
                 self.name,

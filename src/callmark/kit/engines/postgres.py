@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import asyncpg
 import structlog
 
+from callmark.kit.disk_room import SEGMENT_BYTES, naming_full_disk, refuse_first_start, refuse_full, says_full
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
 from callmark.kit.engines.child import Child, ChildHolder, run, spawn
 from callmark.kit.engines.data_directory import PORT, SOCKET_NAME, DataDirectory, force, write_private
@@ -113,6 +114,8 @@ class EmbeddedPostgres(ChildHolder):
         self._is_small = is_small
         self._connections = connections
         self._socket = Path()
+        self._logged_before = 0
+        """Bytes in its log that are of earlier starts."""
         self.dsn = ""
         """Known once it has been started."""
 
@@ -127,13 +130,15 @@ class EmbeddedPostgres(ChildHolder):
         found = choose_postgres(self._bin_setting, data_version(self._data.postgres))
         found = reachable_postgres(found, self._data.owner, self._data.programs)
         await self._clear_leftovers(run_dir)
-        if data_version(self._data.postgres) is None:
-            await self._init(found, run_dir)
-        password = self._password()
-        self._child = self._spawn(found, run_dir)
-        self._socket = run_dir / SOCKET_NAME
-        self.dsn = _dsn(run_dir, password, DATABASE)
-        await self._until_it_answers(self._child, _dsn(run_dir, password, "postgres"))
+        with naming_full_disk(self._data.path):
+            if data_version(self._data.postgres) is None:
+                refuse_first_start(self._data.path)
+                await self._init(found, run_dir)
+            password = self._password()
+            self._child = self._spawn(found, run_dir)
+            self._socket = run_dir / SOCKET_NAME
+            self.dsn = _dsn(run_dir, password, DATABASE)
+            await self._until_it_answers(self._child, _dsn(run_dir, password, "postgres"))
         return self.dsn
 
     async def stop(self, within_s: float = 4.0) -> None:
@@ -233,6 +238,7 @@ class EmbeddedPostgres(ChildHolder):
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         argv = [found.bin_dir / "postgres", "-D", self._data.named(self._data.postgres), *options]
         with open_log(self._data, self.name) as log_file:
+            self._logged_before = log_file.tell()
             return spawn(
                 self.name,
                 argv,
@@ -248,7 +254,7 @@ class EmbeddedPostgres(ChildHolder):
         began = heard = told = loop.time()
         while (answer := await _answer(maintenance_dsn, self.dsn)) is not _StartAnswer.WELCOME:
             if not child.running:
-                raise SetupError(f"PostgreSQL did not start on {self._data.path}:\n{tail(self._data, self.name)}")
+                raise self._not_started(f"did not start on {self._data.path}")
             now = loop.time()
             if answer is _StartAnswer.RECOVERS:
                 heard = now
@@ -257,11 +263,15 @@ class EmbeddedPostgres(ChildHolder):
                     log.warning("postgresql_recovers", data=str(self._data.path), seconds=round(now - began))
             elif now - heard > START_WITHIN_S:
                 await self.stop()
-                raise SetupError(
-                    f"PostgreSQL did not answer within {START_WITHIN_S:.0f} s:\n{tail(self._data, self.name)}"
-                )
+                raise self._not_started(f"did not answer within {START_WITHIN_S:.0f} s")
             # A tenth of what it has taken so far delays a short start by nothing that anyone notices.
             await asyncio.sleep(min(max((now - began) / 10, _FIRST_PAUSE_S), _LONGEST_PAUSE_S))
+
+    def _not_started(self, how: str) -> SetupError:
+        """Says what it logged in this start. Raises NoRoom instead where the disk is full, its log with it maybe."""
+        logged = tail(self._data, self.name, self._logged_before)
+        refuse_full(self._data.path, logged, SEGMENT_BYTES)
+        return SetupError(f"PostgreSQL {how}:\n{logged}")
 
 
 def data_version(data: Path) -> int | None:
@@ -296,7 +306,10 @@ async def _greeting(socket: Path) -> None:
 
 
 async def _answer(maintenance_dsn: str, dsn: str) -> _StartAnswer:
-    """What the server says to a connection; makes our database in passing when it is not there."""
+    """What the server says to a connection; makes our database in passing when it is not there.
+
+    Raises SetupError for our password, and Unavailable where the disk is full.
+    """
     try:
         try:
             async with connect(dsn):
@@ -312,4 +325,6 @@ async def _answer(maintenance_dsn: str, dsn: str) -> _StartAnswer:
             f"PostgreSQL rejects the password in the data directory's postgres-password: {exc.reason}. {_ADVICE}"
         ) from exc
     except Unavailable as exc:
+        if says_full(exc.reason):
+            raise
         return _StartAnswer.RECOVERS if isinstance(exc.__cause__, asyncpg.CannotConnectNowError) else _StartAnswer.NONE

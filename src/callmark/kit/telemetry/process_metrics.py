@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from prometheus_client.core import Metric
 
 from callmark import __version__
-from callmark.kit.checks import nearest_place
+from callmark.kit.disk_room import free_bytes
 from callmark.kit.fabric.client import Fabric
 from callmark.kit.health import Health
 from callmark.kit.postgres.database import Database
@@ -114,6 +113,6 @@ def read_process(settings: Settings, db: Database, fabric: Fabric, health: Healt
         _PARTS.of({(part.name,): part.ok for part in health.parts()}),
         _UNITS.of({(unit, port): unit not in troubles for unit in restarts}),
         _RESTARTS.of({(unit, port): count for unit, count in restarts.items()}),
-        _FREE.of(shutil.disk_usage(nearest_place(settings.data)).free),
+        _FREE.of(free_bytes(settings.data)),
         _LINES_LOST.of(LineWriter.lost_ever),
     ]
