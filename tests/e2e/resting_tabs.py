@@ -18,11 +18,13 @@ _LATENCY_MS = float(os.environ.get("PAGES_LATENCY_MS", "0"))
 """How late each answer reaches a page. To look for tests that pass only because the platform is near."""
 _PRESSED_LATER = """{
   const rule = new CSSStyleSheet();
-  rule.replaceSync("html { pointer-events: none }");
+  rule.replaceSync("html::before { content: ''; position: fixed; inset: 0; z-index: 2147483647 }");
   document.adoptedStyleSheets = [rule];
   addEventListener("DOMContentLoaded", () => { document.adoptedStyleSheets = []; });
 }"""
-"""A test presses nothing before the scripts of a page have run: nobody is as quick."""
+"""A test presses nothing before the scripts of a page have run: nobody is as quick. What lies over the page meanwhile
+is no style that others inherit, which would have all of them computed again.
+"""
 _FORGET = "() => { localStorage.clear(); sessionStorage.clear(); window.name = ''; }"
 _SAY_ALL = "() => new Promise(said => setTimeout(said))"
 """What the browser says of the page before the answer is heard before it."""
@@ -134,6 +136,7 @@ def _reset(tab: Tab) -> None:
     with page.expect_navigation(url="about:blank"):
         page.evaluate("location.replace('about:blank')")  # so it stays in its process, and of our origin
     page.evaluate(_FORGET)
+    page.mouse.move(0, 0)
     page.unroute_all(behavior="ignoreErrors")
     for event, listener in tab.listeners:
         page.remove_listener(event, listener)
