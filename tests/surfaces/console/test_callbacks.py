@@ -34,6 +34,7 @@ from callmark.domain.callbacks.model import (
 from callmark.domain.callbacks.service import ConfigChange
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import WHOLE_ACCOUNT
+from callmark.surfaces.console import callback_requests, home
 
 CONFIGS = "/console/callbacks/configurations"
 WEEK = {"opens-0": ["10:00", "15:00"], "closes-0": ["14:00", "18:00"], "opens-5": "20:00", "closes-5": "00:00"}
@@ -55,6 +56,19 @@ async def elsewhere(deps: Deps, business: Business) -> Listed:
 async def actions(deps: Deps, business: Business) -> list[str]:
     log = await log_of(deps, business.account.id)
     return [entry.action for entry in reversed(log)]
+
+
+async def test_counting_stops_at_a_bound_and_a_count_that_meets_it_is_whole(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callback_requests, "_MOST_COUNTED", 2)
+    monkeypatch.setattr(home, "MOST", 2)
+    alice = await browse.as_member(business.admin)
+    for shown in (None, "2", "2+"):
+        await asks(deps, listed)
+        if shown:
+            assert f'id="new-count"> ({shown})<' in (await alice.get(LIST)).text
+            assert f"{shown} new requests" in text_of(await alice.get("/console"))
 
 
 async def test_a_request_is_taken_given_back_and_done(

@@ -79,10 +79,11 @@ def test_places_and_campaigns() -> None:
 
 
 def test_deliveries_and_registrations() -> None:
-    assert [_LOST(number) for number in (0, 1, 2, 1000)] == [
+    assert [_LOST(number) for number in (0, 1, 2, 1000, 1001)] == [
         "No deliveries are waiting.",
         "1 delivery that is still waiting will not be sent.",
         "2 deliveries that are still waiting will not be sent.",
+        "1,000 deliveries that are still waiting will not be sent.",
         "1,000 deliveries or more that are still waiting will not be sent.",
     ]
     assert [_AGAIN(0), _AGAIN(1), _LATER(2)] == [

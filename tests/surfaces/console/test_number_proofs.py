@@ -28,6 +28,7 @@ from callmark.domain.structure import service as structure
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.settings import Secret
+from callmark.surfaces.console import proof_reviews
 from callmark.surfaces.console.number_proofs import LARGEST_BYTES
 
 PROOFS, REVIEWS = f"{NUMBERS}/proofs", "/console/operator/proofs"
@@ -44,6 +45,21 @@ async def number(deps: Deps, business: Business) -> PhoneNumber:
 
 async def state(deps: Deps, number: PhoneNumber) -> ProofState:
     return (await proofs.proofs_of(deps, [number]))[number].state
+
+
+async def test_a_list_says_that_there_is_more_if_there_is(
+    deps: Deps, business: Business, number: PhoneNumber, olive: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await proofs.request_proof(deps, business.account.id, [number], None, by=ALICE)
+    monkeypatch.setattr(proof_reviews, "_MOST", 1)
+    assert "There are more" not in text_of(await olive.get(REVIEWS))
+    (other,) = phones(1)
+    await list_in(deps, business, await make_set(deps, business, name="Other"), other)
+    await proofs.request_proof(deps, business.account.id, [other], None, by=ALICE)
+    page = await olive.get(REVIEWS)
+    assert "There are more" in text_of(page)
+    assert shown_number(number) in text_of(page)
+    assert shown_number(other) not in text_of(page)
 
 
 async def test_a_letter_is_sent_read_and_approved(

@@ -1,5 +1,11 @@
 """Personal data in the console: a number is exported as a file, and erased after it was typed twice."""
 
+import re
+from html import unescape
+
+import pytest
+from msgspec.structs import replace
+from tests.support.actors import OPERATOR
 from tests.support.table_rows import put_row
 from tests.surfaces.console.browser import (
     BASE,
@@ -13,6 +19,8 @@ from tests.surfaces.console.browser import (
 
 from callmark.domain.deps import Deps
 from callmark.domain.persons import erasing, service
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.console import persons
 
 URL = "/console/operator/persons"
 NUMBER = "919900112233"
@@ -38,6 +46,23 @@ async def test_a_number_is_exported_and_erased(deps: Deps, olive: Browser) -> No
     page = await olive.get(URL)
     assert ">Done<" in page.text
     assert (await service.get_erasure(deps, made.id)).rows == 1
+
+
+async def test_every_erasure_is_on_a_page(deps: Deps, olive: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(persons, "PAGER", replace(persons.PAGER, size=2))
+    made = [await service.request_erasure(deps, PhoneNumber(f"91990011223{n}"), by=OPERATOR) for n in range(5)]
+    seen: list[str] = []
+    page = await olive.get(URL)
+    for count in (2, 2, 1):
+        ids = re.findall(r'data-label="Id"><code>([^<]+)<', page.text)
+        assert len(ids) == count
+        seen += ids
+        (here,) = re.findall(r'hx-get="([^"]+)"', page.text)  # what it asks for while one runs is the same page
+        assert re.findall(r'data-label="Id"><code>([^<]+)<', (await olive.get(unescape(here))).text) == ids
+        if more := re.findall(r'href="([^"]+)"\s+rel="next"', page.text):
+            page = await olive.get(unescape(more[0]))
+    assert seen == [str(one.id) for one in reversed(made)]
+    assert "First page" in text_of(page)
 
 
 async def test_an_export_that_would_lack_a_newer_versions_tables_is_refused(deps: Deps, olive: Browser) -> None:

@@ -108,7 +108,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     narrowed = RequestFilter(VIEWS[state], set_id, number=first_digits(wanted["q"]))
     deps, account_id, scope = request.deps, request.account_id, request.by.scope
     found = await work_list.list_to_do(deps, account_id, scope, narrowed, now=now, after=after, limit=_PAGE + 1)
-    new = 0 if wanted["q"] else await work_list.count_new(deps, account_id, scope, _MOST_COUNTED, set_id)
+    new = 0 if wanted["q"] else await work_list.count_new(deps, account_id, scope, _MOST_COUNTED + 1, set_id)
     names = await visible_sets.list_names(deps, account_id, scope)
     shown = found[:_PAGE]
     configs = await callbacks.find_configs(deps, account_id, {one.feature_set_id for one in shown})
@@ -121,7 +121,7 @@ async def show_list(request: ConsoleRequest) -> Response:
             wanted,
             {view: with_query(LIST, **wanted | {"state": view}) for view in VIEWS},
             display_names.count(request.deps.settings.callback_days, "day"),
-            f"{new:,}{'+' if new >= _MOST_COUNTED else ''}" if new else "",
+            display_names.many(new, _MOST_COUNTED) if new else "",
             choice_of(names, wanted["named"], wanted["set"]),
             is_narrowed=bool(wanted["q"] or wanted["set"]),
             url=LIST,

@@ -159,11 +159,11 @@ def requests_given_up(number: int) -> str:
 
 
 def deliveries_lost(number: int, most: int) -> str:
-    """Before a webhook is deleted for which that many wait; at `most`, counting stopped."""
+    """Before a webhook is deleted for which that many wait; above `most`, counting stopped."""
     if number == 0:
         return "No deliveries are waiting."
-    more = " or more" if number >= most else ""
-    return f"{_first(number, 'delivery')}{more} that {agree(number, 'is', 'are')} still waiting will not be sent."
+    told = f"{count(most, 'delivery')} or more" if number > most else _first(number, "delivery")
+    return f"{told} that {agree(number, 'is', 'are')} still waiting will not be sent."
 
 
 def deliveries_wait(*, is_copy: bool, is_paused: bool) -> str:

@@ -59,7 +59,7 @@ class HomePage(Page, frozen=True):
     chart: str
     has_any: bool
     card: Card | None
-    most: int = MOST
+    most: int
 
 
 async def show_home(request: ConsoleRequest) -> Response:
@@ -81,6 +81,7 @@ async def show_home(request: ConsoleRequest) -> Response:
             _chart(days) if days else "",
             bool(days and any(day.accepted or day.shown for day in days.days)),
             await card_on_home(request),
+            MOST,
         ),
     )
 
@@ -92,10 +93,10 @@ async def _figures(request: ConsoleRequest) -> HomeFigures:
     midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
     return HomeFigures(
         days=await call_figures.read_days(deps, account_id) if request.offers(Action.RECORDS_VIEW) else None,
-        callbacks_waiting=await work_list.count_new(deps, account_id, scope, MOST)
+        callbacks_waiting=await work_list.count_new(deps, account_id, scope, MOST + 1)
         if has_place and request.offers(Action.CALLBACKS_VIEW)
         else None,
-        feedback_today=await feedback.count_answers(deps, account_id, scope, midnight, MOST)
+        feedback_today=await feedback.count_answers(deps, account_id, scope, midnight, MOST + 1)
         if has_place and request.offers(Action.FEEDBACK_VIEW)
         else None,
         webhooks=await health.list_health(deps, account_id) if request.offers(Action.WEBHOOKS_VIEW) else None,

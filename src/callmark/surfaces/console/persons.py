@@ -9,25 +9,30 @@ from callmark.domain.persons.model import Erasure
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.cursors import InstantKey
 from callmark.surfaces.streaming import Streaming
 
 URL = "/console/operator/persons"
-MOST_SHOWN = 50
+PAGER: Pager[Erasure, InstantKey] = Pager(InstantKey, lambda one: (one.requested_at, one.id), 50)
 _NO_NUMBER = "Enter a phone number with its country code."
 _NOT_THE_SAME = "Enter the same number again."
 
 
 class PersonsPage(Page, frozen=True):
-    """Both forms, and the newest erasures; `is_running`: the page asks again."""
+    """Both forms, and a page of the erasures at `url`, newest first; `is_running`: it asks again."""
 
     template: ClassVar[str] = "persons/persons.html"
     export: Form
     erase: Form
     erasures: list[Erasure]
     is_running: bool
+    url: str
+    next: str
+    first: str
 
 
 async def show(request: ConsoleRequest) -> Response:
@@ -68,8 +73,10 @@ def _number_typed_twice(form: Form) -> PhoneNumber:
 
 
 async def _page(request: ConsoleRequest, export: Form | None = None, erase: Form | None = None) -> PersonsPage:
-    found = await persons.list_erasures(request.deps, limit=MOST_SHOWN)
-    return PersonsPage(export or Form(), erase or Form(), found, any(one.ended_at is None for one in found))
+    found = await persons.list_erasures(request.deps, PAGER.position(request), PAGER.size + 1)
+    part, url = PAGER.part(request, found), PAGER.here(request, URL)
+    is_running = any(one.ended_at is None for one in part.rows)
+    return PersonsPage(export or Form(), erase or Form(), part.rows, is_running, url, part.next, part.first)
 
 
 def _number(form: Form, field: str) -> PhoneNumber:

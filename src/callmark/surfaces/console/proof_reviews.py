@@ -28,6 +28,7 @@ class ProofReviewsPage(Page, frozen=True):
 
     template: ClassVar[str] = "reviews/proofs.html"
     requests: list[ProofRequest]
+    are_more: bool
     most: int = _MOST
 
 
@@ -42,7 +43,8 @@ class RefuseProofPage(Page, frozen=True):
 
 async def show_reviews(request: ConsoleRequest) -> Response:
     """What waits, longest first."""
-    return page(request, ProofReviewsPage(await proofs.list_waiting(request.deps, limit=_MOST)))
+    found = await proofs.list_waiting(request.deps, limit=_MOST + 1)
+    return page(request, ProofReviewsPage(found[:_MOST], len(found) > _MOST))
 
 
 async def letter(request: ConsoleRequest) -> Response:

@@ -306,7 +306,7 @@ async def _webhook(request: ConsoleRequest) -> Webhook:
 
 
 async def _count_waiting(request: ConsoleRequest, webhook: Webhook) -> int:
-    return await deliveries.count_waiting(request.deps, request.account_id, webhook.id, MOST_COUNTED)
+    return await deliveries.count_waiting(request.deps, request.account_id, webhook.id, MOST_COUNTED + 1)
 
 
 ROUTES = (

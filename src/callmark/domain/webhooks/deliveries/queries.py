@@ -299,14 +299,14 @@ async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: 
 
 
 async def select_waiting(tx: Tx, webhook_id: WebhookId) -> WaitingDeliveries:
-    """What waits for a webhook; retries are counted up to 1,000.
+    """What waits for a webhook; retries are counted up to 1,001.
 
     Indexes waiting_delivery_due, waiting_delivery_failed.
     """
     row = await fetch_one(
         tx,
         "SELECT (SELECT due_at FROM waiting_delivery WHERE webhook_id = $1 ORDER BY due_at LIMIT 1) AS first_due_at,"
-        " (SELECT count(*) FROM (SELECT FROM waiting_delivery WHERE webhook_id = $1 AND failures > 0 LIMIT 1000) AS r)"
+        " (SELECT count(*) FROM (SELECT FROM waiting_delivery WHERE webhook_id = $1 AND failures > 0 LIMIT 1001) AS r)"
         " AS retries",
         webhook_id,
     )

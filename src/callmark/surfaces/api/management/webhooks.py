@@ -261,5 +261,5 @@ def _healthy(one: WebhookHealth) -> WebhookHealthView:
         health_since=instant(one.since),
         last_attempt_at=instant(one.last_at),
         last_error=one.last_error,
-        retries=one.retries,
+        retries=min(one.retries, 1_000),
     )
