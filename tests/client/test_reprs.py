@@ -266,6 +266,14 @@ def test_nor_does_one_of_a_client_that_cannot_be_made(
     check_discreet(raised.value)
 
 
+@pytest.mark.parametrize("change", [{"api_key": f"{KEY} {KEY}"}, {"api_key": KEY, "base_url": "nowhere"}])
+def test_nor_does_one_of_a_changed_copy_that_cannot_be_made(change: dict[str, Any]) -> None:
+    client = callmark.Client(base_url="http://callmark.test", account_id="a", key_id="k", api_key=KEY)
+    with pytest.raises(callmark.CallmarkError) as raised:
+        client.with_options(**change)
+    check_discreet(raised.value, but=("api_key",))
+
+
 def test_nor_does_one_of_a_webhook_that_anybody_sent() -> None:
     body = event("cmb", CALLBACK)
     with pytest.raises(callmark.WebhookVerificationError) as raised:

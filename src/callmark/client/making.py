@@ -36,10 +36,11 @@ class Parts:
     def changed(self, http: AnyHttpClient | None, store: TokenStore | None, **changes: Any) -> "Parts":
         """The parts of a copy with other options; None leaves one as it is."""
         store = store or self.store
-        given = {name: value for name, value in changes.items() if value is not None}
+        given = SecretDict((name, value) for name, value in changes.items() if value is not None)
+        del changes
         if (timeout := _timeout_of(http)) is not None:
-            given = {"timeout": timeout} | given
-        options = replace(self.core.options, **given)
+            given.setdefault("timeout", timeout)
+        options = _discreetly(lambda: replace(self.core.options, **given))
         pacer = self.core.pacer if _key_of(options) == _key_of(self.core.options) else None
         core = Core(options, store, self.core.environment, pacer)
         return Parts(core, store, is_http_ours=self.is_http_ours and http is None)
@@ -70,10 +71,10 @@ class LazyResource(Generic[C, R]):
         self.__doc__ = make.__doc__
 
     @overload
-    def __get__(self, client: None, _: type[C]) -> type[R]: ...
+    def __get__(self, client: None, _: type[C] | None = None) -> type[R]: ...
     @overload
-    def __get__(self, client: C, _: type[C]) -> R: ...
-    def __get__(self, client: C | None, _: type[C]) -> type[R] | R:
+    def __get__(self, client: C, _: type[C] | None = None) -> R: ...
+    def __get__(self, client: C | None, _: type[C] | None = None) -> type[R] | R:
         """Of several threads, each gets the same one."""
         if client is None:
             return self._make.__annotations__["return"]
@@ -107,9 +108,8 @@ def make_parts(
 ) -> Parts:
     """The parts of a new client. Raises CallmarkError when something is missing."""
     timeout = _timeout_of(http_client) if timeout is None else timeout
-    handled = sys.exception()
-    try:
-        options = Options(
+    options = _discreetly(
+        lambda: Options(
             **found_options(
                 SecretDict(base_url=base_url, account_id=account_id, key_id=key_id, api_key=api_key),
                 SecretDict(variables()),
@@ -120,12 +120,23 @@ def make_parts(
             max_retries=MAX_RETRIES if max_retries is None else max_retries,
             generation=2 if generation is None else generation,
         )
-    except CallmarkError as exc:  # whose frames hold what was found: also trackers that ask no repr keep them
-        without_frames(exc, handled)
-        raise
+    )
     hide_queries()
     store = token_store or MemoryTokenStore()
     return Parts(Core(options, store, Environment()), store, is_http_ours=http_client is None)
+
+
+def _discreetly(make: Callable[[], Options]) -> Options:
+    """The options. Of those that cannot be used, an error has no frames: some trackers keep variables as they are.
+
+    No context manager, which would put the frames back.
+    """
+    handled = sys.exception()
+    try:
+        return make()
+    except CallmarkError as exc:
+        without_frames(exc, handled)
+        raise
 
 
 def _profiles(*, is_needed: bool) -> Path | None:
