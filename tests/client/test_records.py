@@ -107,6 +107,8 @@ class NoTime(datetime):
         ({"reciever": "1"}, "reciever", "do you mean receiver"),
         ({"dynamic_call_reson": "1"}, "dynamic_call_reson", "do you mean reason"),
         ({"colour": "1"}, "colour", "the fields are caller"),
+        ({"name": "Nina Rao", "label_name": "Acme"}, "name", "name and label_name are the same field: give one"),
+        ({"caller_number": "918040001235"}, "caller", "caller and caller_number are the same field: give one"),
     ],
 )
 def test_what_cannot_be_written_is_named(change: dict[str, Any], field: str, told: str) -> None:
@@ -118,7 +120,9 @@ def test_what_cannot_be_written_is_named(change: dict[str, Any], field: str, tol
 
 def test_empty_cells_are_absent_and_the_wires_names_are_understood() -> None:
     named = {"caller_number": "1", "receiver": "2", "dynamic_label_name": "Acme", "call_reason": "", "label_id": None}
-    assert read_record(named | {"ends_at": 5}) == callmark.CallRecord("1", "2", name="Acme", ends_at=5)
+    expected = callmark.CallRecord("1", "2", name="Acme", ends_at=5)
+    assert read_record(named | {"ends_at": 5}) == expected
+    assert read_record(named | {"ends_at": 5, "name": None, "label_name": ""}) == expected
 
 
 def test_an_id_may_be_a_uuid() -> None:

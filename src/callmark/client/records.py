@@ -65,17 +65,21 @@ LIBRARY_NAMES = {wire: ours for spelling in _SPELLINGS.values() for ours, wire i
 def read_record(source: object) -> CallRecord:
     """The record that a dict or a CallRecord writes. Raises InvalidRecord for names and types that are no record's.
 
-    Empty texts of a dict count as absent, as tables have them. The wire's names are understood too.
+    Empty texts of a dict count as absent, as tables have them. The wire's names are understood too; one name a field.
     """
     if isinstance(source, CallRecord):
         return source
     if not isinstance(source, Mapping):
         raise InvalidRecord(f"a record is a dict or a CallRecord, not {type(source).__name__}", field=None)
     values: Json = {}
+    given: dict[str, str] = {}
     for key, value in cast("Mapping[object, object]", source).items():
         name = _field_of(str(key))
-        if value is not None and not _is_empty(value):
-            values[name] = str(value) if isinstance(value, UUID) else value
+        if value is None or _is_empty(value):
+            continue
+        if (other := given.setdefault(name, str(key))) != str(key):
+            raise InvalidRecord(f"{other} and {key} are the same field: give one of them", field=name)
+        values[name] = str(value) if isinstance(value, UUID) else value
     return CallRecord(**values)
 
 
