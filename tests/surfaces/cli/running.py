@@ -46,6 +46,14 @@ class Runner(ABC):
         """The answer of a command that succeeds."""
         return json.loads(self.text(*args, "--json"))
 
+    def first(self, *args: str) -> tuple[Any, str]:
+        """The first row of a list that has more, and the option that standard error names for them."""
+        ended = self.run(*args, "--limit", "1", "--json")
+        said, _, option = ended.err.strip().partition(" with ")
+        assert (ended.code, said) == (0, "There are more. Show them")
+        (row,) = json.loads(ended.out)
+        return row, option
+
     def error(self, *args: str) -> str:
         """The one line a command that fails ends with."""
         ended = self.run(*args)

@@ -73,6 +73,7 @@ async def test_an_operator_decides_about_proofs(here: Here, acme: Business, tmp_
     asked = [
         await proofs.request_proof(acme.deps, acme.account_id, [number], letter, by=ALICE) for number in (one, two)
     ]
+    assert (await asyncio.to_thread(here.first, "number", "proof", "list"))[1] == "a larger --limit"
     listed = {row["id"]: row for row in await run(here, "proof", "list")}
     assert [listed[str(request.id)]["examples"] for request in asked] == [[one], [two]]
     assert (await run(here, "proof", "show", str(asked[0].id)))["letter_name"] == "letter.pdf"
@@ -130,11 +131,15 @@ async def test_numbers_are_published_shown_listed_and_delisted(here: Here, acme:
         here, "list", *account, "--after", two
     )
     assert await run(here, "list", *account, "--search", "nothing") == []
+    first, more = await asyncio.to_thread(here.first, "number", "list", *account)
+    assert (first["phone_number"], more) == (two, f"--after {two}")
     gone = await run(here, "delist", one, "919999999", *of(acme))
     assert (gone["existing"], gone["new"]) == ([one], ["919999999"])
     await work(acme)
     assert list(await rows_of(acme.deps, acme.account_id)) == [two]
     jobs = await run(here, "jobs", *of(acme))
+    first, more = await asyncio.to_thread(here.first, "number", "jobs", *of(acme))
+    assert (first, more) == (jobs[0], f"--after {jobs[0]['id']}")
     assert [(job["kind"], job["state"], job["done_count"]) for job in jobs] == [
         ("delist", "ended", 1),
         ("publish", "ended", 2),

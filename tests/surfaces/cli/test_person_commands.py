@@ -47,6 +47,8 @@ async def test_a_number_is_exported_and_erased(here: Here, deps: Deps, tmp_path:
     assert empty["tables"] == {}
     listed = await asyncio.to_thread(here.json, "person", "list")
     assert [one["rows"] for one in listed] == [0, 1]
+    more = (await asyncio.to_thread(here.first, "person", "list"))[1]
+    assert await asyncio.to_thread(here.json, "person", "list", *more.split()) == listed[1:]
     assert await asyncio.to_thread(here.json, "person", "show", done["id"]) == done
     digests = service.parse_known((await asyncio.to_thread(here.text, "person", "digests")).encode())
     assert [str(one.id) for one in digests] == [one["id"] for one in listed][::-1]

@@ -115,9 +115,9 @@ async def test_deliveries_are_tried_looked_at_resent_and_recovered(here: Here, s
         assert [attempt["status"] for attempt in shown["attempts"]] == [410, 200]
         assert shown["attempts"][1]["answer_body"] == "noted"
         assert (await run(here, "resend", stopped["id"], *account))["state"] == "pending"
-        first = await run(here, "deliveries", *account, "--limit", "1")
-        rest = await run(here, "deliveries", *account, "--after", first[0]["id"])
-        assert len(first + rest) == 2
+        first, more = await asyncio.to_thread(here.first, "webhook", "deliveries", *account)
+        assert more == f"--after {first['id']}"
+        assert len(await run(here, "deliveries", *account, *more.split())) == 1
         text = await asyncio.to_thread(here.text, "webhook", "delivery", stopped["id"], *account)
         assert "number" in text
         await it_says_when_events_are_sent(here, stage, webhook["id"], stopped["id"], *since)

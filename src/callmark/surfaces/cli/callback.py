@@ -11,6 +11,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import email_address
 from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
 from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.paging import part
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -125,8 +126,9 @@ async def requests(
     """List callback requests, newest first."""
     behind = await work_list.position_of(deps, account, after) if after else None
     wanted = RequestFilter(frozenset(states) or ALL_STATES)
-    found = await work_list.list_requests(deps, account, wanted, after=behind, limit=limit)
-    out.rows([_row(request) for request in found], _COLUMNS, empty="No requests match.")
+    found = await work_list.list_requests(deps, account, wanted, after=behind, limit=limit + 1)
+    rows = [_row(request) for request in part(found, limit, lambda one: one.id)]
+    out.rows(rows, _COLUMNS, empty="No requests match.")
 
 
 @group.command

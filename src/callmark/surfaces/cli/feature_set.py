@@ -21,6 +21,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.command import FeatureGroup, operator, operator_at_terminal
 from callmark.surfaces.cli.options import account_option, at_least_one, id_argument, yes_option
+from callmark.surfaces.cli.paging import say_more
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -107,7 +108,9 @@ async def list_(
         raise InvalidInput("only one filter is allowed")
     await accounts.get_account(deps, account)
     within = NodeFilter(department, operation, process)
-    found, _ = await feature_sets.list_placed(deps, account, within, page=page, limit=limit)
+    found, total = await feature_sets.list_placed(deps, account, within, page=page, limit=limit)
+    if page * limit < total:
+        say_more(f"--page {page + 1}")
     rows = [_row(placed.feature_set, placed.place) for placed in found]
     out.rows(rows, _COLUMNS, empty="No feature sets match. Create one with `callmark feature-set create`.")
 

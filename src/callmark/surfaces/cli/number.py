@@ -30,6 +30,7 @@ from callmark.surfaces.cli.number_out import (
     said_of,
 )
 from callmark.surfaces.cli.options import account_option, id_argument, yes_option
+from callmark.surfaces.cli.paging import part
 from callmark.surfaces.cli.prompts import sure
 from callmark.tables.reader import kind_of, misplaced
 from callmark.terminal import Output, Row
@@ -104,9 +105,10 @@ async def list_(
     last = (await number_search.get_number(*of, _number(after)))[0].number if after else None
     wanted = NumberFilter(search, state, feature_set=feature_set, proof=proof)
     before = number_search.page_of(last) if last else None
-    found = await number_search.search_numbers(*of, wanted, before=before, limit=limit)
+    found = await number_search.search_numbers(*of, wanted, before=before, limit=limit + 1)
+    shown = part(found, limit, lambda one: one.number.phone_number)
     hint = "No numbers match. List one with `callmark number publish NUMBER --account ID --feature-set ID`."
-    out.rows([number_row(one) for one in found], _COLUMNS, empty=hint)
+    out.rows([number_row(one) for one in shown], _COLUMNS, empty=hint)
 
 
 @group.command
@@ -262,9 +264,9 @@ async def jobs(
     of = deps, account, WHOLE_ACCOUNT
     last = await reviews.get_job(*of, after) if after else None
     found = await reviews.list_jobs(
-        *of, feature_set_id=feature_set, before=(last.requested_at, last.id) if last else None, limit=limit
+        *of, feature_set_id=feature_set, before=(last.requested_at, last.id) if last else None, limit=limit + 1
     )
-    out.rows([job_row(job) for job in found], _JOB_COLUMNS, empty="No requests yet.")
+    out.rows([job_row(job) for job in part(found, limit, lambda one: one.id)], _JOB_COLUMNS, empty="No requests yet.")
 
 
 @group.group
@@ -286,7 +288,7 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
             "label_name": one.label_name,
             "examples": one.examples,
         }
-        for one in await reviews.list_reviews(deps, limit=limit)
+        for one in part(await reviews.list_reviews(deps, limit=limit + 1), limit)
     ]
     out.rows(rows, _REVIEW_COLUMNS, empty="No requests are awaiting review.")
 

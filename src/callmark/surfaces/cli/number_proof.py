@@ -16,6 +16,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.files import written
 from callmark.surfaces.cli.options import account_option, id_argument
+from callmark.surfaces.cli.paging import part
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "account_name", "waiting_count", "examples", "letter_name", "requested_by_email", "requested_at")
@@ -37,7 +38,7 @@ def group() -> None:
 @operator
 async def list_(deps: Deps, out: Output, limit: int) -> None:
     """List the requests that wait, in all accounts, oldest first."""
-    rows = [_row(one) for one in await proofs.list_waiting(deps, limit=limit)]
+    rows = [_row(one) for one in part(await proofs.list_waiting(deps, limit=limit + 1), limit)]
     out.rows(rows, _COLUMNS, empty="No proof requests are waiting.")
 
 

@@ -15,11 +15,11 @@ from callmark.domain.persons.model import Erasure
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.files import written
 from callmark.surfaces.cli.options import id_argument, yes_option
+from callmark.surfaces.cli.paging import part
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "state", "requested_by", "requested_at", "ended_at", "rows")
-_MOST = 500
 _number = click.argument("number")
 _LISTED = "A business has listed this number. What is about it as the business's own number stays."
 
@@ -67,10 +67,14 @@ async def _tell(one: Erasure) -> None:
 
 
 @group.command("list")
+@click.option("--after", type=click.UUID, metavar="ID", help="Show the page after this erasure.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=500, show_default=True)
 @operator
-async def list_(deps: Deps, out: Output) -> None:
-    """List the newest erasures, also those that are done; their numbers are not known any longer."""
-    rows = [_row(one) for one in await service.list_erasures(deps, limit=_MOST)]
+async def list_(deps: Deps, out: Output, after: ErasureId | None, limit: int) -> None:
+    """List erasures, newest first, also those that are done; their numbers are not known any longer."""
+    last = await service.get_erasure(deps, after) if after else None
+    found = await service.list_erasures(deps, (last.requested_at, last.id) if last else None, limit + 1)
+    rows = [_row(one) for one in part(found, limit, lambda one: one.id)]
     out.rows(rows, _COLUMNS, empty="No erasures yet.")
 
 

@@ -21,6 +21,7 @@ from callmark.kit.exit_status import AnsweringCommand
 from callmark.kit.installation import held_since
 from callmark.surfaces.cli.command import operator, operator_at_terminal
 from callmark.surfaces.cli.options import CommaList, account_option, at_least_one, id_argument, where_again, yes_option
+from callmark.surfaces.cli.paging import part
 from callmark.surfaces.cli.prompts import sure
 from callmark.terminal import Output, Row
 
@@ -254,8 +255,9 @@ async def deliveries(
         _utc(since),
         delivery_log.page_after([last.delivery]) if last else None,
     )
-    found = await delivery_log.list_deliveries(deps, account, filters, limit=limit)
-    out.rows([_delivery_row(one) for one in found], _LOG_COLUMNS, empty="No deliveries match.")
+    found = await delivery_log.list_deliveries(deps, account, filters, limit=limit + 1)
+    shown = part(found, limit, lambda one: one.id)
+    out.rows([_delivery_row(one) for one in shown], _LOG_COLUMNS, empty="No deliveries match.")
 
 
 @group.command
