@@ -51,6 +51,22 @@ def test_a_changed_copy_has_what_a_class_of_ones_own_has_added_and_its_own_optio
     asyncio.run(original.close()) if kind is OfTenantAsync else original.close()
 
 
+def test_a_client_may_be_changed_while_another_thread_first_uses_a_resource() -> None:
+    class Switch:
+        """Stands for the other thread: it runs in the middle of `with_options`, when this attribute is looked at."""
+
+        def __getattribute__(self, name: str) -> Any:
+            assert client.numbers
+            return object.__getattribute__(self, name)
+
+    class Ours(callmark.Client):
+        mine: Any = Switch()
+
+    client = Ours(**GIVEN)
+    client.mine = "ours"
+    assert client.with_options(timeout=5).mine == "ours"
+
+
 @pytest.mark.parametrize("kind", [callmark.Client, callmark.AsyncClient])
 def test_a_mock_of_the_class_has_the_resources_and_their_methods(kind: type[Any]) -> None:
     mocked = mock.create_autospec(kind, instance=True)

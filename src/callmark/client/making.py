@@ -60,9 +60,9 @@ R = TypeVar("R")
 
 
 class LazyResource(Generic[C, R]):
-    """An attribute of a client that is made at its first use. Its class has the class of what is made in this place.
+    """An attribute of a client that is made at its first use. Read from the client's class, it is the resource's class.
 
-    So `create_autospec` and `help` find the methods. `functools.cached_property` shows them nothing, and Python 3.11
+    So `create_autospec` and `help` find the methods. `functools.cached_property` shows none, and in Python 3.11 it
     holds a lock while it makes something, which nobody gives back in a child that is forked meanwhile.
     """
 
@@ -75,7 +75,7 @@ class LazyResource(Generic[C, R]):
     @overload
     def __get__(self, client: C, _: type[C] | None = None) -> R: ...
     def __get__(self, client: C | None, _: type[C] | None = None) -> type[R] | R:
-        """Of several threads, each gets the same one."""
+        """Threads that ask at the same moment get the same one."""
         if client is None:
             return self._make.__annotations__["return"]
         return vars(client).setdefault(self._make.__name__, self._make(client))
@@ -86,11 +86,11 @@ def carried(client: object) -> dict[str, Any]:
 
     What was made at its first use may be of an option that the copy changes: the copy makes its own.
     """
-    kind = type(client)
-    made = {
-        name for name in vars(client) if isinstance(getattr_static(kind, name, None), LazyResource | cached_property)
-    }
-    return {name: value for name, value in vars(client).items() if name not in made}
+    kind, held = type(client), dict(vars(client))  # a copy: other threads may use a resource for the first time
+    made = [name for name in held if isinstance(getattr_static(kind, name, None), LazyResource | cached_property)]
+    for name in made:
+        del held[name]
+    return held
 
 
 def make_parts(
