@@ -114,7 +114,8 @@ class AsyncConnections(NotCopied):
     @property
     def asks_proxies(self) -> bool:
         """Whether the proxies of the environment are asked; of a client of httpx that was given, nobody knows."""
-        return self._given is None and any(one.trust_env for one in self._by_loop.values())
+        http = self._by_loop.get(_present_loop())
+        return self._given is None and bool(http and http.trust_env)
 
     def why_unusable(self) -> str:
         """What is wrong if httpx raised RuntimeError; empty if it is something else."""

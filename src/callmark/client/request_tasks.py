@@ -60,7 +60,7 @@ class RequestTasks:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return
-        ending = {task for task in self._given_up if task.get_loop() is loop}
+        ending = {task for task in list(self._given_up) if task.get_loop() is loop}  # other loops have other threads
         for task in ending:
             task.cancel()
         if ending:
