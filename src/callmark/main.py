@@ -111,6 +111,13 @@ def _what_lacks(module: str) -> str:
     return f"needs the server's packages ({module} is missing): {_INSTALL}"
 
 
+_WITHOUT_TEXTS = (
+    "Python was started with -OO or PYTHONOPTIMIZE=2, which leaves out the texts of help and API documentation;"
+    " start it without (-O and PYTHONOPTIMIZE=1 do no harm)"
+)
+"""They are docstrings: what a command, a field or a route is, stands once, where it is made."""
+
+
 class _Commands(click.Group):
     """A group whose subcommands are imported when they are named, and whose errors are one clear line."""
 
@@ -122,6 +129,8 @@ class _Commands(click.Group):
         """Imports one subcommand."""
         if (entry := _COMMANDS.get(cmd_name)) is None:
             return None
+        if sys.flags.optimize > 1 and not ctx.resilient_parsing:
+            raise NoAnswer(_WITHOUT_TEXTS)
         if cmd_name in CLIENT_COMMANDS:
             says_by_1(ctx)
         module, _, attribute = entry.where.partition(":")

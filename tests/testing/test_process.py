@@ -19,13 +19,14 @@ PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text()
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 WITHOUT_PYTEST = next(one for one in PROGRAMS if "Emulator.start()" in one)
 PROGRAM = f"""
-import multiprocessing, os, pathlib, sys, tempfile, time
+import multiprocessing, os, pathlib, sys, tempfile, time, urllib.request
 {WITHOUT_PYTEST}
     sys.stdout.flush()
     if (child := os.fork()) == 0:
         sys.exit()
     os.waitpid(child, 0)
     emulator.clock.now()
+    urllib.request.urlopen(emulator.base_url + "/emulator/openapi.json").close()
     print("is there:", len(list(pathlib.Path(tempfile.gettempdir()).glob("callmark-testing-*/postgres"))))
     multiprocessing.get_context("fork").Process(target=time.sleep, args=[3600]).start()
     print(emulator.base_url, flush=True)
@@ -59,8 +60,12 @@ def is_gone(address: tuple[str, int], data: Path) -> bool:
 
 @contextmanager
 def started_and_killed(directory: Path) -> Generator[tuple[tuple[str, int], Path]]:
-    """Where an emulator was, and its data, when the program that started it was killed; what it forked lives on."""
+    """Where an emulator was, and its data, when the program that started it was killed; what it forked lives on.
+
+    The program runs without docstrings, of which the emulator makes its documents.
+    """
     environ = os.environ | {"TMPDIR": str(directory), "CALLMARK_BASE_URL": "https://other.example"}
+    environ |= {"PYTHONOPTIMIZE": "2"}
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         env=environ,

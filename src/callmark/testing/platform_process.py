@@ -32,6 +32,7 @@ def started(port: int) -> Generator[SeededPlatform]:
     data = Path(tempfile.mkdtemp(prefix="callmark-testing-"))
     errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
     environ = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX) or name in _KEPT}
+    environ.pop("PYTHONOPTIMIZE", None)  # what it documents is in docstrings, which 2 leaves out
     # -P: else Python looks for modules in the directory that the tests were started in.
     argv = [sys.executable, "-P", "-m", "callmark.testing.platform", str(data), str(port)]
     line_of_life = _LineOfLife()
