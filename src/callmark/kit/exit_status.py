@@ -15,6 +15,7 @@ from click.exceptions import Exit
 
 from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
 from callmark.kit.standard_streams import OutputFails, drop_unwritten
+from callmark.kit.system_errors import in_words
 
 _SAYS_BY_1 = "callmark.says_by_1"
 """In the context's `meta`, which the commands of one line share."""
@@ -86,6 +87,8 @@ def ending(context: click.Context) -> Generator[None]:
         has_gone = exc.errno == errno.EPIPE  # who reads has enough
         raise _failed(context)("" if has_gone else f"cannot write the output: {exc.strerror}") from exc
     except Exception as exc:
+        if words := in_words(exc):
+            raise _failed(context)(words) from exc
         if _failed(context).exit_code == 1:
             raise
         sys.excepthook(type(exc), exc, exc.__traceback__)  # a fault of ours is no answer either

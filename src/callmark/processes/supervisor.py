@@ -177,7 +177,7 @@ class Supervisor:
             return installation
 
         if directory:
-            self._stack.callback(directory.retract)
+            self._stack.callback(_retract, directory)
         self._keep(children, failed, announce)
         installation = announce()
         log.info("ready", base_url=installation.base_url, roles=sorted(self._roles), not_started=sorted(failed))
@@ -300,6 +300,14 @@ class Supervisor:
             for unit in units
         ]
         self._stack.push_async_callback(end, keepers)
+
+
+def _retract(directory: DataDirectory) -> None:
+    """At the end nothing depends on it: commands see that the lock is free."""
+    try:
+        directory.retract()
+    except OSError as exc:
+        log.warning("installation_not_retracted", error=str(exc))
 
 
 def _log_migration(line: str) -> None:

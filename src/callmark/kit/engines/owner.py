@@ -1,5 +1,6 @@
 """Who the engines run as. PostgreSQL refuses to run as root, so for root a separate system user owns the data."""
 
+import grp
 import os
 import pwd
 import shutil
@@ -65,7 +66,9 @@ def leave_to_owner(path: Path) -> None:
 
 def _add_user() -> None:
     program = shutil.which("useradd", path="/usr/sbin:/sbin:" + os.environ.get("PATH", ""))
-    command = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    has_group = any(one.gr_name == USER for one in grp.getgrall())
+    command = ["--system", *(["--gid", USER] if has_group else ["--user-group"]), "--no-create-home"]
+    command += ["--home-dir", "/nonexistent"]
     shell = ["--shell", "/usr/sbin/nologin", USER]
     if program is None:
         raise SetupError(

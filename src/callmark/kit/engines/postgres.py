@@ -207,6 +207,7 @@ class EmbeddedPostgres(ChildHolder):
 
     async def _init(self, found: PostgresBinaries, run_dir: Path) -> None:
         """Makes the data beside its place and moves it there, so that an interrupted start leaves no half of it."""
+        self._refuse_place()
         owner = self._data.owner
         password_file = run_dir / "initial-password"
         write_private(password_file, self._password().encode(), owner)
@@ -230,6 +231,16 @@ class EmbeddedPostgres(ChildHolder):
             raise SetupError(f"initdb failed on {self._data.path}: {text.strip()[-2000:]}")
         partial.rename(self._data.postgres)
         force(self._data.path)
+
+    def _refuse_place(self) -> None:
+        """Raises SetupError where no data are, and none can be moved to: what exists may be the rest of some."""
+        place = self._data.postgres
+        if place.is_symlink() or place.is_mount() or (place.exists() and any(place.iterdir())):
+            what = "is a link" if place.is_symlink() else "is a mount point" if place.is_mount() else "is not empty"
+            raise SetupError(
+                f"{place} {what} and has no data of PostgreSQL (PG_VERSION is missing). Put all of it back, or remove"
+                f" it to begin with new data. A volume belongs at {self._data.path}, not below"
+            )
 
     def _spawn(self, found: PostgresBinaries, run_dir: Path) -> Child:
         settings = _SETTINGS | {"unix_socket_directories": str(run_dir)}

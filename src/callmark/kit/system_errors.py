@@ -1,0 +1,53 @@
+"""What the operating system refuses, in words for an operator: what is short or closed, and what to do."""
+
+import errno
+import os
+from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EACCES, errno.EPERM)
+_SHORT: dict[int | None, str] = {
+    errno.EMFILE: "this process may open no more files. Raise its limit (`ulimit -n`, or LimitNOFILE= of systemd)",
+    errno.ENFILE: "the machine may open no more files. Raise fs.file-max",
+    errno.EAGAIN: (
+        "no more processes or threads can be started. Raise the limit (`ulimit -u`, TasksMax= of systemd, or the"
+        " container's)"
+    ),
+    errno.ENOMEM: "the machine has no more memory",
+}
+
+
+def in_words(exc: Exception) -> str:
+    """One line about a refusal that is the machine's or its operator's to end; empty for any other exception."""
+    number = exc.errno if isinstance(exc, OSError) else None
+    if isinstance(exc, RuntimeError) and "can't start new thread" in str(exc):
+        number = errno.EAGAIN
+    if number in _SHORT:
+        return _SHORT[number]
+    name: object = getattr(exc, "filename", None)
+    path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else None
+    if number in _FULL:
+        return f"there is no room left on the disk{f' of {path}' if path else ''}"
+    if path and number == errno.EROFS:
+        return f"{path} cannot be written: the file system is read-only"
+    if path and number in _CLOSED:
+        return f"{path} cannot be used: {os.strerror(number)}{_whose(path)}"
+    return ""
+
+
+def _whose(path: Path) -> str:
+    """Whose it is, where that may be why: what is closed to us is the nearest place that we can see."""
+    if not hasattr(os, "geteuid"):  # Windows, where the client commands work too
+        return ""
+    from callmark.kit.engines.owner import name_of
+
+    me = os.geteuid()
+    for place in (path, *path.parents):
+        try:
+            uid = place.stat().st_uid
+        except OSError:
+            continue
+        if uid == me:
+            return ""
+        return f". {place} belongs to the user {name_of(uid)}: run as that user, or give it to {name_of(me)} (chown)"
+    return ""
