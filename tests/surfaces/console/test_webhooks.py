@@ -230,6 +230,20 @@ async def test_the_log_is_filtered_and_paged_by_key(desk: Desk, clock: FakeClock
         assert (await desk.alice.get(with_query(EVENTS, **wanted))).text.count('data-label="Created"') == count, wanted
 
 
+async def test_the_log_of_a_deleted_webhook_can_be_chosen_while_it_is_kept(desk: Desk, clock: FakeClock) -> None:
+    webhook = await desk.stage.webhook("http://127.0.0.1:1/", name="<old>")
+    await desk.stage.append(1)
+    await desk.stage.run_due()
+    await desk.alice.post(f"{LIST}/{webhook.id}/delete")
+    offered = f'<option value="{webhook.id}">&lt;old&gt; (deleted)</option>'
+    assert offered in (await desk.alice.get(EVENTS)).text
+    chosen = await desk.alice.get(EVENTS, webhook=str(webhook.id))
+    assert offered.replace('">', '" selected>') in chosen.text
+    assert chosen.text.count('data-label="Created"') == 1
+    clock.advance(timedelta(days=desk.stage.deps.settings.event_retention_days))
+    assert "(deleted)" not in (await desk.alice.get(EVENTS)).text
+
+
 async def test_a_failed_event_shows_its_attempts_and_its_next_and_is_sent_again(desk: Desk) -> None:
     async with receiver(status(500, 200)) as there:
         await desk.stage.webhook(there.url)

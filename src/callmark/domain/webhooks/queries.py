@@ -40,6 +40,16 @@ async def insert_webhook(tx: Tx, webhook: Webhook, sealed_secret: bytes) -> None
     )
 
 
+async def select_deleted(tx: Tx, account_id: AccountId, since: datetime) -> list[Webhook]:
+    """The account's webhooks that were deleted after `since`, the last of them first."""
+    rows = await tx.fetch(
+        f"SELECT {_WEBHOOK} FROM webhook WHERE account_id = $1 AND deleted_at > $2 ORDER BY deleted_at DESC, id",
+        account_id,
+        since,
+    )
+    return [_webhook(row) for row in rows]
+
+
 async def select_webhooks(tx: Tx, account_id: AccountId) -> list[Webhook]:
     """The account's existing webhooks, oldest first."""
     rows = await tx.fetch(

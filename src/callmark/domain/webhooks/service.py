@@ -109,6 +109,13 @@ async def list_webhooks(deps: Deps, account_id: AccountId) -> list[Webhook]:
         return await queries.select_webhooks(tx, account_id)
 
 
+async def list_deleted(deps: Deps, account_id: AccountId) -> list[Webhook]:
+    """The account's deleted webhooks whose events may still be in the log, the last deleted first."""
+    since = deps.clock.now() - timedelta(days=deps.settings.event_retention_days)
+    async with deps.db.connection() as tx:
+        return await queries.select_deleted(tx, account_id, since)
+
+
 async def get_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> Webhook:
     """The account's existing webhook. Raises NotFound."""
     async with deps.db.connection() as tx:

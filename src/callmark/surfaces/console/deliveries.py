@@ -50,6 +50,7 @@ class DeliveriesPage(Page, frozen=True):
     template: ClassVar[str] = "deliveries/list.html"
     deliveries: list[Delivery]
     webhooks: list[Webhook]
+    deleted: list[Webhook]
     wanted: dict[str, str]
     spans: dict[str, str]
     is_narrowed: bool
@@ -92,6 +93,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         DeliveriesPage(
             part.rows,
             endpoints,
+            await webhooks.list_deleted(request.deps, request.account_id),
             wanted,
             {name: label for name, (label, _) in SPANS.items()},
             is_narrowed=any(wanted.values()),
