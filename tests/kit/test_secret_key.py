@@ -97,6 +97,16 @@ def test_a_new_key_takes_its_place_and_the_old_one_is_kept_also_after_an_interru
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_new_key_takes_the_place_of_one_that_is_no_text(tmp_path: Path) -> None:
+    random = b"\xff\0\x80" * 20
+    (tmp_path / FILE).write_bytes(random)
+    assert current_key(read_settings({}, data=tmp_path), None)
+    second = make_key(tmp_path, NEXT_FILE)
+    settle_key(tmp_path)
+    assert (tmp_path / FILE).read_text() == second.reveal()
+    assert (tmp_path / OLD_FILE).read_bytes() == random
+
+
 def test_a_short_key_and_a_wrong_network_stop_the_start() -> None:
     with pytest.raises(SetupError, match="CALLMARK_SECRET_KEY is too short"):
         read_settings({"CALLMARK_SECRET_KEY": "a" * 31})

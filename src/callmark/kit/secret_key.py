@@ -161,7 +161,7 @@ def settle_key(data: Path) -> None:
     try:
         if not following.exists():
             return
-        if path.exists() and path.read_text() != following.read_text():
+        if path.exists() and path.read_bytes() != following.read_bytes():  # a key need not be text
             copy = data / f".{OLD_FILE}"
             copy.unlink(missing_ok=True)
             copy.hardlink_to(path)
