@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shlex
 import sys
 import webbrowser
 from pathlib import Path
@@ -134,7 +135,7 @@ class _Demo(Struct):
                 await until_ready(url)
 
     def _say_where(self, printer: StepPrinter, running: Running) -> None:
-        data = running.settings.data
+        data = DataDirectory(running.settings.data).path
         printer.heading("Callmark is running." if self.good else "Callmark is running, but a step of the story failed.")
         printer.facts(
             {
@@ -144,12 +145,21 @@ class _Demo(Struct):
                 "emulator": f"{running.base_url}/emulator/v1",
                 "credentials": str(self.credentials_file or data / CREDENTIALS_JSON),
                 "logs": str(data / "logs"),
-                "operator": f"{sys.argv[0]} account list --data {data}",
+                "operator": command_line(sys.argv[0], data),
             }
         )
         printer.heading("To go from API key to ringing handset yourself, paste this into another shell:")
         printer.verbatim(curl_walk(data / CREDENTIALS_ENV))
         printer.heading("Ctrl-C stops it.")
+
+
+def command_line(program: str, data: Path) -> str:
+    """A first command for operators, to be pasted into another shell: there, paths lead from another directory.
+
+    `program` is what this one was started as: with `python -m` a file of ours, which cannot be run.
+    """
+    own = [sys.executable, "-m", "callmark"] if program.endswith(".py") else [str(Path(program).absolute())]
+    return shlex.join([*own, "account", "list", "--data", str(data)])
 
 
 def _report(text: str) -> None:
