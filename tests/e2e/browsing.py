@@ -41,6 +41,7 @@ of style are sorted again, and its scripts have another world. The others are Pl
 """
 QUIET = [
     f"--disable-features={UNUSED}",
+    "--js-flags=--no-opt --no-maglev",  # no script of ours, nor axe-core, runs for as long as compilers think about it
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
