@@ -1,21 +1,15 @@
 """The console in Debian's Chromium: signed-in pages, each looked at for complaints, accessibility and width."""
 
-import json
 import re
 from collections.abc import Callable, Generator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e.browsing import Demo, Tabs
-from tests.e2e.resting_tabs import devtools
+from tests.e2e.judging import COLOURS, RULES, judge
 from tests.e2e.serving import until
 
-AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
-COLOURS = ["color-contrast", "link-in-text-block"]
 PHONE = 390
 _REFUSED = re.compile(r"status of 4\d\d \(")
 _THEME = """() => document.documentElement.dataset.bsTheme
@@ -27,49 +21,6 @@ _LOOKS = """() => [...new Set([...document.querySelectorAll("*")].map(
   .sort().join(" ").replace("classdark-mode", "class")"""
 _judged: dict[str, set[str]] = {}
 """The themes in which pages of these elements were judged."""
-_LOOK_ALIKES = """known => {
-  const hashes = new WeakMap(), readable = new Set(known);
-  const add = (hash, text) => {
-    for (const one of text) hash = Math.imul(hash ^ one.codePointAt(0), 0x01000193);
-    return hash;
-  };
-  const hash = node => {
-    if (!node) return 0x811c9dc5;
-    if (!hashes.has(node)) {
-      const has = getComputedStyle(node);
-      hashes.set(node, add(hash(node.parentElement), [node.tagName, ...node.classList, has.color, has.backgroundColor,
-        has.backgroundImage, has.opacity, has.fontSize, has.fontWeight, has.textShadow, has.filter, has.mixBlendMode,
-        has.position, node.disabled].join(" ")));
-    }
-    return hashes.get(node);
-  };
-  const rule = axe._audit.rules.find(one => one.id === "color-contrast"), {matches} = rule;
-  const check = axe._audit.checks["color-contrast"], {evaluate} = check;
-  const hasText = node => /^(INPUT|SELECT|TEXTAREA)$/.test(node.tagName)
-    || [...node.childNodes].some(one => one.nodeType === 3 && one.data.trim());
-  rule.matches = function (node, ...more) {
-    return hasText(node) && node.checkVisibility() && !readable.has(hash(node)) && matches.call(this, node, ...more);
-  };
-  check.evaluate = function (node, ...more) {
-    if (readable.has(hash(node))) return true;
-    let ratio;
-    const noting = {...this, data: told => { ratio = told.contrastRatio; this.data(told); }};
-    const result = evaluate.call(noting, node, ...more);
-    if (result && ratio) readable.add(hash(node));
-    return ratio === 1 ? false : result; // text in the colour of its background: axe-core leaves it to people
-  };
-  return () => {
-    Object.assign(rule, {matches});
-    Object.assign(check, {evaluate});
-    return [...readable].slice(known.length);
-  };
-}"""
-"""Lets axe-core judge one text of those that look alike, and not those `known`: their contrast was found to be enough.
-
-Alike are texts of equal elements in equal elements, up to the root, in the same colours. What it gives ends this.
-"""
-_readable: list[int] = []
-"""Texts of these looks can be read: most of a page's text looks like that of the page before."""
 _sessions: dict[tuple[str, str], Any] = {}
 """Cookies of who has signed in, by demo and email: most tests are not about signing in."""
 
@@ -178,26 +129,6 @@ def check_page(page: Page) -> None:
     if theme not in themes:
         judge(page, COLOURS if themes else RULES)
         themes.add(theme)
-
-
-@cache
-def _axe() -> str:
-    return AXE.read_text()
-
-
-def judge(page: Page, rules: list[str], within: str = "html") -> None:
-    """Asserts that axe-core finds nothing on the page, or within what has been opened on one that was judged."""
-    options = f"{{runOnly: {rules!r}, resultTypes: ['violations'], preload: {{assets: ['media']}}}}"
-    source = f"""(() => {{ const ends = ({_LOOK_ALIKES})({_readable});
-      return axe.run({json.dumps(within)}, {options}).then(r => JSON.stringify([r.violations, ends()])); }})()"""
-    with devtools(page) as session:  # evaluates past the page's own content security policy
-        if not page.evaluate("'axe' in window"):  # a page stays open for other widths and the other theme
-            session.send("Runtime.evaluate", {"expression": _axe()})
-        result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
-    found, readable = json.loads(result["result"]["value"])
-    _readable.extend(readable)
-    told = [f"{one['id']}: {[node['html'][:120] for node in one['nodes']][:3]}" for one in found]
-    assert not told, (page.url, told)
 
 
 def looked_at(page: Page) -> None:

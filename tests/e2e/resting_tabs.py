@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 from playwright.sync_api import Browser, BrowserContext, Error, Page
+from tests.e2e.axe_core import at_hand
 
 Complain = Callable[[str, str], None]
 _MAY_REST = 4
@@ -65,6 +66,7 @@ def opened(browser: Browser, base_url: str, complain: Complain) -> Tab:
             return tab
     context = browser.new_context(base_url=base_url)
     context.add_init_script(_PRESSED_LATER)
+    context.add_init_script(at_hand())
     tab = Tab(context.new_page(), base_url, complain)
     if _LATENCY_MS:
         _hear_late(tab.page)

@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browsing import Demo, Tabs
-from tests.e2e.console_browsing import PHONE, RULES, ConsoleTabs, check_page, fits, fits_a_phone, judge
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, fits, fits_a_phone
+from tests.e2e.judging import RULES, judge
 
 PAGES = {
     "/": "main",

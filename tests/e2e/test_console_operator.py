@@ -6,14 +6,8 @@ import subprocess
 
 from playwright.sync_api import Page, Request, Route, expect
 from tests.e2e.browsing import stop_time
-from tests.e2e.console_browsing import (
-    RULES,
-    ConsoleTabs,
-    check_page,
-    fits_a_phone,
-    judge,
-    looked_at_in_both_themes,
-)
+from tests.e2e.console_browsing import ConsoleTabs, check_page, fits_a_phone, looked_at_in_both_themes
+from tests.e2e.judging import RULES, judge
 
 
 def test_an_account_is_created_its_admin_invited_acted_for_and_suspended(console: ConsoleTabs) -> None:
