@@ -68,7 +68,7 @@ async def test_a_database_that_comes_back_is_like_a_new_one(own: Databases, cloc
         await make_feature_set(deps, cast.account.id)
         async with deps.db.transaction() as tx:
             await tx.execute(_SINK_REQUEST)
-            await tx.execute("DELETE FROM schema_migration")
+            await tx.execute("DELETE FROM emulator_state")
             await tx.execute("UPDATE count_mark SET up_to_at = now()")
     own.give_back(used)
     new, again = own.take(), own.take()
@@ -117,6 +117,15 @@ CHANGES: dict[str, LiteralString] = {
     "a trigger switched off": "ALTER TABLE client_account DISABLE TRIGGER ALL",
     "a right": "GRANT SELECT ON client_account TO PUBLIC",
     "figures of the planner": "ANALYZE client_account",
+    "how a column is kept": "ALTER TABLE client_account ALTER name SET STORAGE PLAIN",
+    "a column's name": "ALTER TABLE client_account RENAME name TO made",
+    "a constraint's name": "ALTER TABLE client_account RENAME CONSTRAINT client_account_pkey TO made",
+    "an index": "CREATE INDEX made ON client_account (name)",
+    "a type": "CREATE TYPE made AS ENUM ('made')",
+    "a view": "CREATE VIEW made AS SELECT 1",
+    "a schema": "CREATE SCHEMA made",
+    "a migration fewer": "DELETE FROM schema_migration WHERE number = 1",
+    "a migration at another time": "UPDATE schema_migration SET applied_at = now() WHERE number = 1",
     "a setting": "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 64', current_database()); END $$",
     "many rows": "INSERT INTO sink_request (sink, at, method, query, headers, body)"
     " SELECT 'orders', now(), 'POST', '', '[]', repeat('x', 1000) FROM generate_series(1, 2000)",

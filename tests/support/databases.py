@@ -21,38 +21,48 @@ _T = TypeVar("_T")
 
 _BIG_BYTES = 1 << 20
 """Tables with more in them, dead rows included, are not emptied: making a database costs less, and reads stay quick."""
+_ALL_SIZES_EACH = 8
+"""How often the sizes of all tables are asked for; else of those with rows to delete."""
 _NO_TRIGGERS = "session_replication_role=replica"
 """To change it in each transaction would have every statement planned again."""
+_PLANNED_ONCE: LiteralString = "SET plan_cache_mode = force_generic_plan"
+"""Connections of the product plan each run; what empties a database takes as long to plan as to run."""
 _POLLS, _POLL_S = 100, 0.01
 
-CATALOGS: tuple[LiteralString, ...] = (
-    "pg_attrdef",
-    "pg_attribute",
-    "pg_class",
-    "pg_constraint",
-    "pg_default_acl",
-    "pg_enum",
-    "pg_event_trigger",
-    "pg_extension",
-    "pg_index",
-    "pg_inherits",
-    "pg_largeobject_metadata",
-    "pg_namespace",
-    "pg_policy",
-    "pg_proc",
-    "pg_publication",
-    "pg_rewrite",
-    "pg_statistic",
-    "pg_statistic_ext",
-    "pg_trigger",
-    "pg_type",
-)
+_MADE_LATER: LiteralString = "16384"
+"""The first id that PostgreSQL gives to what is not its own. Nobody alters what is."""
+CATALOGS: dict[LiteralString, LiteralString] = {
+    "pg_attrdef": "true",
+    "pg_attribute": f"attrelid >= {_MADE_LATER} AND attnum > 0",
+    "pg_class": f"oid >= {_MADE_LATER}",
+    "pg_constraint": f"oid >= {_MADE_LATER}",
+    "pg_default_acl": "true",
+    "pg_enum": "true",
+    "pg_event_trigger": "true",
+    "pg_extension": "true",
+    "pg_index": f"indexrelid >= {_MADE_LATER}",
+    "pg_inherits": "true",
+    "pg_largeobject_metadata": "true",
+    "pg_namespace": "true",
+    "pg_policy": "true",
+    "pg_proc": f"oid >= {_MADE_LATER}",
+    "pg_publication": "true",
+    "pg_rewrite": f"oid >= {_MADE_LATER}",
+    "pg_statistic": f"starelid >= {_MADE_LATER}",
+    "pg_statistic_ext": "true",
+    "pg_trigger": "true",
+    "pg_type": f"oid >= {_MADE_LATER}",
+}
+"""Where PostgreSQL writes what a database consists of, and which rows are not its own."""
+_KEPT: LiteralString = "schema_migration"
+"""A table with many rows that hardly a test writes to. A database in which one did is dropped."""
+_UNCHANGED: dict[LiteralString, LiteralString] = {**CATALOGS, _KEPT: "true"}
 _SHAPE: LiteralString = (
     " UNION ALL ".join(
-        f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= (SELECT age($1::text::xid))) FROM {catalog}"
-        for catalog in CATALOGS
+        f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= (SELECT age($1::text::xid))) FROM {table} WHERE {own}"
+        for table, own in _UNCHANGED.items()
     )
-    + " UNION ALL SELECT sum(reltuples)::bigint, sum(relpages) FROM pg_class WHERE oid >= 16384"
+    + f" UNION ALL SELECT sum(reltuples)::bigint, sum(relpages) FROM pg_class WHERE oid >= {_MADE_LATER}"
     " UNION ALL SELECT 0, count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
     " WHERE d.datname = current_database()"
 )
@@ -60,50 +70,66 @@ _SHAPE: LiteralString = (
 TABLES: LiteralString = (
     "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
 )
-_SEQUENCES = "SELECT seqrelid::regclass::text AS name, seqstart FROM pg_sequence WHERE seqrelid >= 16384 ORDER BY 1"
+_SEQUENCES = f"SELECT seqrelid::regclass::text AS name, seqstart FROM pg_sequence WHERE seqrelid >= {_MADE_LATER}"
 _OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     " AND pid <> ALL($1)"
 )
-_BYTES = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relkind IN ('r', 't') AND oid >= 16384"
+_BYTES: LiteralString = (
+    "SELECT coalesce(sum(pg_relation_size(oid) + CASE reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(reltoastrelid)"
+    f" END), 0) FROM pg_class WHERE relkind = 'r' AND oid >= {_MADE_LATER}"
+)
+_BYTES_OF_EMPTIED: LiteralString = f"{_BYTES} AND pg_stat_get_xact_tuples_deleted(oid) > 0"
+
+
+_ID = "id of the installation"
+
+
+class _NotLikeNewError(Exception):
+    """A database cannot be emptied so that it is like a new one."""
 
 
 class Emptying(Struct, frozen=True):
     """Statements that take every row out of a database and write again what its migrations had written."""
 
     delete: LiteralString
-    restart: LiteralString
-    rows: tuple[tuple[LiteralString, str], ...]
-    """An INSERT each, and what it writes, as JSON."""
+    write: LiteralString
+    rows: list[str]
+    """What the second one writes, as JSON: the rows of one table each. `_ID` stands for the installation's id."""
 
     @classmethod
     async def of(cls, tx: Tx) -> Self:
         """Of a database that nobody has used yet."""
-        tables: list[LiteralString] = [own_names(row["relname"]) for row in await tx.fetch(TABLES)]
+        tables: list[LiteralString] = [
+            own_names(row["relname"]) for row in await tx.fetch(TABLES) if row["relname"] != _KEPT
+        ]
         deletes = ", ".join(f'of_{table} AS (DELETE FROM "{table}")' for table in tables)
-        restarts = [f"setval('{row['name']}', {row['seqstart']}, false)" for row in await tx.fetch(_SEQUENCES)]
         written: dict[LiteralString, str | None] = {}
         for table in tables:
             written[table] = await tx.fetchval(f'SELECT json_agg(t)::text FROM "{table}" t')
+        id_ = str(await tx.fetchval("SELECT id FROM installation"))
+        rows: dict[LiteralString, str] = {table: text.replace(id_, _ID) for table, text in written.items() if text}
+        inserts = ", ".join(_insert(table, at) for at, table in enumerate(rows, 1))
+        restarts = [f"setval('{row['name']}', {row['seqstart']}, false)" for row in await tx.fetch(_SEQUENCES)]
         return cls(
             f"WITH {deletes} SELECT",
-            own_names(f"SELECT {', '.join(restarts)}"),
-            tuple((_insert(table), rows) for table, rows in written.items() if rows),
+            own_names(f"WITH {inserts} SELECT {', '.join(restarts)}"),
+            list(rows.values()),
         )
 
-    async def run(self, tx: Tx) -> None:
-        """In a transaction of a session that no trigger sees, those of foreign keys included."""
-        await tx.fetch(self.delete)
-        await tx.fetch(self.restart)
-        for insert, rows in self.rows:
-            await tx.fetch(insert, rows)
+    async def write_again(self, tx: Tx) -> None:
+        """Into tables without any row. NATS is shared: its subjects carry the installation's id, which is another."""
+        await tx.fetch(self.write, *(text.replace(_ID, str(new_id())) for text in self.rows))
 
 
-def _insert(table: LiteralString) -> LiteralString:
-    return f'INSERT INTO "{table}" SELECT * FROM json_populate_recordset(NULL::"{table}", $1::text::json)'
+def _insert(table: LiteralString, at: int) -> str:
+    return (
+        f'of_{table} AS (INSERT INTO "{table}" SELECT * FROM'
+        f' json_populate_recordset(NULL::"{table}", ${at}::text::json))'
+    )
 
 
-class _Made(Struct, frozen=True):
+class _Made(Struct):
     """A database, a connection of ours to it, and how its catalogs were when it was new."""
 
     name: LiteralString
@@ -112,15 +138,24 @@ class _Made(Struct, frozen=True):
     born: str
     """The transaction after which nothing in the catalogs may be younger."""
     shape: list[tuple[int, int]]
+    times_emptied: int = 0
 
-    async def is_reusable(self) -> bool:
-        """Whether nobody is connected, no table was made, altered, dropped or analysed, and few rows were written."""
-        async with self.db.connection() as tx:
-            return (
-                await _is_left_alone(tx, resting_on(self.engines.dsn))
-                and await tx.fetchval(_BYTES) < _BIG_BYTES
-                and await _shape(tx, self.born) == self.shape
-            )
+    async def empty(self, emptying: Emptying) -> None:
+        """Makes it like a new one, in a session that no trigger sees, those of foreign keys included.
+
+        Raises _NotLikeNewError if someone is connected, a table was made, altered, dropped or analysed, or many rows
+        were written.
+        """
+        self.times_emptied += 1
+        sizes = _BYTES_OF_EMPTIED if self.times_emptied % _ALL_SIZES_EACH else _BYTES
+        async with self.db.connection() as tx:  # what a transaction has seen of connections, it sees until its end
+            if not await _is_left_alone(tx, resting_on(self.engines.dsn)):
+                raise _NotLikeNewError
+        async with self.db.transaction() as tx:
+            await tx.fetch(emptying.delete)
+            if await tx.fetchval(sizes) > _BIG_BYTES or await _shape(tx, self.born) != self.shape:
+                raise _NotLikeNewError
+            await emptying.write_again(tx)
 
 
 class Databases:
@@ -180,10 +215,8 @@ class Databases:
     async def _again(self, made: _Made) -> _Made:
         """The database emptied, or another one in its place."""
         try:
-            if self._emptying and await made.is_reusable():
-                async with made.db.transaction() as tx:
-                    await self._emptying.run(tx)
-                    await _renew(tx)
+            if self._emptying:
+                await made.empty(self._emptying)
                 return made
         except Exception:  # noqa: BLE001, S110 - a database that cannot be emptied, as where every connection was ended
             pass
@@ -197,6 +230,7 @@ class Databases:
         dsn = named(self._engines.dsn, name)
         db = await Database.open(f"{dsn}&{_NO_TRIGGERS}", size=1, name="tests", connected_within_s=60)
         async with db.transaction() as tx:
+            await tx.execute(_PLANNED_ONCE)
             self._emptying = self._emptying or await Emptying.of(tx)
             await _renew(tx)
             born = await tx.fetchval("SELECT pg_current_xact_id()::text")
