@@ -56,6 +56,17 @@ def test_there_are_blocks_of_each_kind_and_of_no_other() -> None:
     assert [str(block) for block in ALL if block.rest] == []
 
 
+def test_lines_can_be_pasted_into_any_shell() -> None:
+    """At its prompt zsh, which macOS has, takes what follows `#` as arguments, and `?` in an address as a pattern."""
+    found: list[str] = []
+    for block in of_language("sh"):
+        for line in block.text.splitlines():
+            bare = re.sub(r"'[^']*'|\"\$\(.*\)\"|\"[^\"]*\"|\$\?", "quoted", line)
+            if re.search(r"(^|\s)#|\?", bare):
+                found.append(f"{block}: {line}")
+    assert found == []
+
+
 def test_few_blocks_are_not_run_and_each_says_why() -> None:
     reasons = {str(block): block.untested for block in ALL if block.untested}
     assert {where for where, reason in reasons.items() if len(reason) < len("never ends")} == set()

@@ -70,7 +70,7 @@ async def test_the_examples_run_as_they_are_printed(platform: Platform, nobody: 
     program = "\n".join(EXAMPLES).replace(
         "callmark login --profile", f"printf '%s' '{typed}' | callmark login --profile"
     )
-    program = re.sub(r"^callmark login  .*$", f"printf '%s' '{typed}' | callmark login", program, flags=re.MULTILINE)
+    program = re.sub(r"^callmark login$", f"printf '%s' '{typed}' | callmark login", program, flags=re.MULTILINE)
     credentials = nobody.home / "demo-credentials.env"
     credentials.write_text("".join(f"export CALLMARK_{name.upper()}={value}\n" for name, value in options.items()))
     for printed, here in ((".venv/bin", Path(PROGRAM).parent), (DEMO_CREDENTIALS, credentials)):
