@@ -30,6 +30,8 @@ def error(number: int, path: str | None = None) -> OSError:
         (error(errno.EAGAIN), "no more processes or threads can be started"),
         (RuntimeError("can't start new thread"), "no more processes or threads can be started"),
         (error(errno.ENOMEM), "the machine has no more memory"),
+        (error(errno.EISDIR, "/data/x"), "/data/x is a directory, where a file belongs. Move it away"),
+        (error(errno.ENOTDIR, "/dev/null/x"), "/dev/null/x cannot be used: /dev/null is not a directory"),
         (error(errno.EACCES, "/nowhere/x"), "/nowhere/x cannot be used: Permission denied"),
     ],
 )

@@ -28,9 +28,18 @@ def in_words(exc: Exception) -> str:
     path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else None
     if number in _FULL:
         return f"there is no room left on the disk{f' of {path}' if path else ''}"
-    if path and number == errno.EROFS:
+    return _of_path(number, path) if path else ""
+
+
+def _of_path(number: int | None, path: Path) -> str:
+    if number == errno.EROFS:
         return f"{path} cannot be written: the file system is read-only"
-    if path and number in _CLOSED:
+    if number == errno.EISDIR:
+        return f"{path} is a directory, where a file belongs. Move it away"
+    if number == errno.ENOTDIR:
+        file = next((place for place in path.parents if place.exists()), path)
+        return f"{path} cannot be used: {file} is not a directory"
+    if number in _CLOSED:
         return f"{path} cannot be used: {os.strerror(number)}{_whose(path)}"
     return ""
 

@@ -2,11 +2,13 @@
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.engines import reachable_directory
 
 from callmark.kit.engines.binaries import begun_copy
 from callmark.kit.engines.data_directory import (
@@ -14,6 +16,7 @@ from callmark.kit.engines.data_directory import (
     NothingRuns,
     RunningInstallation,
     read_installation,
+    remove,
     write_private,
 )
 from callmark.kit.engines.postgres import EmbeddedPostgres
@@ -188,17 +191,55 @@ def test_an_installation_on_a_file_system_that_is_read_only_is_found(
         read_installation(of_a_service)
 
 
-@pytest.mark.parametrize("kind", ["link", "full"])
+@pytest.mark.parametrize("kind", ["link", "full", "file"])
 async def test_a_place_without_data_that_none_can_be_moved_to_is_refused_in_a_sentence(place: Path, kind: str) -> None:
     fill(place, "lock", "nats/", "elsewhere/")
     if kind == "link":
         (place / "postgres").symlink_to("elsewhere")
     else:
-        fill(place, "postgres/lost+found/")
+        fill(place, "postgres/lost+found/" if kind == "full" else "postgres")
     before = everything(place).keys()
     with pytest.raises(SetupError, match=r"postgres is .* and has no data of PostgreSQL \(PG_VERSION is missing\)"):
         await EmbeddedPostgres(place).start()
-    assert everything(place).keys() - before <= {"logs", "programs", "run"}
+    assert everything(place).keys() - before <= {"logs", "programs"}
+
+
+def ready(place: Path) -> Path:
+    """Where its PostgreSQL would have its socket."""
+    data = DataDirectory(place)
+    data.prepare()
+    return data.run_dir()
+
+
+@pytest.mark.parametrize("part", ["run", "logs"])
+def test_a_file_where_a_folder_belongs_is_named(part: str) -> None:
+    place = reachable_directory()
+    fill(place, "lock", "nats/", part)
+    try:
+        with pytest.raises(
+            SetupError, match=f"the data directory {place} cannot be used: .*/{part} is not a directory"
+        ):
+            ready(place)
+    finally:
+        shutil.rmtree(place)
+
+
+async def test_a_folder_where_the_version_of_the_data_belongs_is_named(place: Path) -> None:
+    fill(place, "lock", "nats/", "postgres/PG_VERSION/")
+    with pytest.raises(SetupError, match="PG_VERSION is damaged"):
+        await EmbeddedPostgres(place).start()
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "folder"])
+def test_what_a_killed_start_has_left_of_new_data_is_removed(place: Path, kind: str) -> None:
+    fill(place, "elsewhere/kept")
+    begun = place / "postgres.new"
+    if kind == "link":
+        begun.symlink_to("elsewhere")
+    else:
+        fill(place, "postgres.new" if kind == "file" else "postgres.new/base/1")
+    remove(begun)
+    assert everything(place).keys() == {".", "elsewhere", "elsewhere/kept"}
 
 
 def test_what_a_killed_start_has_left_of_a_copy_is_removed(place: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from callmark.kit.engines.data_directory import force
+from callmark.kit.engines.data_directory import force, remove
 from callmark.kit.engines.owner import Owner
 from callmark.kit.errors import SetupError
 
@@ -208,10 +208,7 @@ def begun_copy(target: Path) -> Path:
     for left in target.parent.glob(f"{target.name}.*"):
         if not left.suffix[1:].isdigit() or _is_alive(int(left.suffix[1:])):
             continue
-        if left.is_dir():
-            shutil.rmtree(left)
-        else:
-            left.unlink()
+        remove(left)
     return target.with_name(f"{target.name}.{os.getpid()}")
 
 

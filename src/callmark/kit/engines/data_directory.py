@@ -16,6 +16,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Generator
@@ -29,6 +30,7 @@ from callmark.kit.disk_room import naming_full_disk, refuse_full
 from callmark.kit.engines.owner import Owner, engine_owner, give, name_of
 from callmark.kit.errors import SetupError, said
 from callmark.kit.settings import demo_data_dir
+from callmark.kit.system_errors import in_words
 
 PORT = 5432
 """No port is open; the name of the socket has it."""
@@ -83,8 +85,8 @@ class DataDirectory:
     def prepare(self) -> None:
         """Makes what is missing, with the permissions the engines need. Raises SetupError that says what is wrong."""
         self.owner = engine_owner()
-        try:
-            self.refuse_path()
+        self.refuse_path()
+        with self._naming():
             self.path.mkdir(parents=True, exist_ok=True)
             self.refuse_foreign()
             self._refuse_other_users()
@@ -98,9 +100,18 @@ class DataDirectory:
             self.closed = self.owner is not None and not self.owner.can("-x", self.nats)
             self.programs = PROGRAMS_OUTSIDE if self.closed else self.path / "programs"
             self.programs.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    @contextmanager
+    def _naming(self) -> Generator[None]:
+        """Raises SetupError, which says what to do, in place of what the system refuses in the block."""
+        try:
+            yield
         except OSError as exc:
             refuse_full(self.path, said(exc))
-            raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
+            why = f"{exc.filename} is not a directory" if isinstance(exc, FileExistsError) else in_words(exc)
+            raise SetupError(
+                f"the data directory {self.path} cannot be used: {why or f'{exc.strerror}: {exc.filename}'}"
+            ) from exc
 
     def refuse_path(self) -> None:
         """Raises SetupError for a path that the engines cannot take, and where it leads to a file, or through one."""
@@ -127,8 +138,9 @@ class DataDirectory:
         """
         inside = self.path / "run"
         if not self.closed and _fits(inside):
-            inside.mkdir(exist_ok=True)
-            give(inside, self.owner, 0o700)
+            with self._naming():
+                inside.mkdir(exist_ok=True)
+                give(inside, self.owner, 0o700)
             return inside
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         outside = self._outside(f"callmark-{name}")
@@ -151,11 +163,8 @@ class DataDirectory:
     @contextmanager
     def lock(self) -> Generator[None]:
         """Holds the directory for this process. Raises SetupError that names the process already running on it."""
-        try:
+        with self._naming():
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            refuse_full(self.path, said(exc))
-            raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
         try:
             if not _try_lock(descriptor):
                 holder = os.read(descriptor, 20).decode().strip() or "unknown"
@@ -294,6 +303,14 @@ def force(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, or a folder with all that is in it; of a link the link, and nothing where nothing is."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _opened_to_try(lock: Path) -> int:

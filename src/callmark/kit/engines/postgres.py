@@ -1,7 +1,6 @@
 """Embedded PostgreSQL: `postgres` as our direct child on a data directory, reached through a Unix socket only."""
 
 import asyncio
-import shutil
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +15,7 @@ import structlog
 from callmark.kit.disk_room import SEGMENT_BYTES, naming_full_disk, refuse_first_start, refuse_full, says_full
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
 from callmark.kit.engines.child import Child, ChildHolder, run, spawn
-from callmark.kit.engines.data_directory import PORT, SOCKET_NAME, DataDirectory, force, write_private
+from callmark.kit.engines.data_directory import PORT, SOCKET_NAME, DataDirectory, force, remove, write_private
 from callmark.kit.engines.leftovers import postgres_of, stop_leftovers
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.engines.owner import give
@@ -126,12 +125,15 @@ class EmbeddedPostgres(ChildHolder):
         time. Raises SetupError.
         """
         self._data.prepare()
+        version = data_version(self._data.postgres)
+        if version is None:
+            self._refuse_place()
         run_dir = self._data.run_dir()
-        found = choose_postgres(self._bin_setting, data_version(self._data.postgres))
+        found = choose_postgres(self._bin_setting, version)
         found = reachable_postgres(found, self._data.owner, self._data.programs)
         await self._clear_leftovers(run_dir)
         with naming_full_disk(self._data.path):
-            if data_version(self._data.postgres) is None:
+            if version is None:
                 refuse_first_start(self._data.path)
                 await self._init(found, run_dir)
             password = self._password()
@@ -207,12 +209,11 @@ class EmbeddedPostgres(ChildHolder):
 
     async def _init(self, found: PostgresBinaries, run_dir: Path) -> None:
         """Makes the data beside its place and moves it there, so that an interrupted start leaves no half of it."""
-        self._refuse_place()
         owner = self._data.owner
         password_file = run_dir / "initial-password"
         write_private(password_file, self._password().encode(), owner)
         partial = self._data.postgres.with_suffix(".new")
-        shutil.rmtree(partial, ignore_errors=True)
+        remove(partial)
         partial.mkdir()
         give(partial, owner, 0o700)
         argv: list[str | Path] = [
@@ -235,8 +236,15 @@ class EmbeddedPostgres(ChildHolder):
     def _refuse_place(self) -> None:
         """Raises SetupError where no data are, and none can be moved to: what exists may be the rest of some."""
         place = self._data.postgres
-        if place.is_symlink() or place.is_mount() or (place.exists() and any(place.iterdir())):
-            what = "is a link" if place.is_symlink() else "is a mount point" if place.is_mount() else "is not empty"
+        if place.is_symlink():
+            what = "is a link"
+        elif place.is_mount():
+            what = "is a mount point"
+        elif place.exists() and not place.is_dir():
+            what = "is not a directory"
+        else:
+            what = "is not empty" if place.exists() and any(place.iterdir()) else ""
+        if what:
             raise SetupError(
                 f"{place} {what} and has no data of PostgreSQL (PG_VERSION is missing). Put all of it back, or remove"
                 f" it to begin with new data. A volume belongs at {self._data.path}, not below"
@@ -292,7 +300,7 @@ def data_version(data: Path) -> int | None:
         return int(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError:
+    except (ValueError, IsADirectoryError):
         raise SetupError(f"{file} is damaged: it names no version. Restore a backup with another --data") from None
 
 
