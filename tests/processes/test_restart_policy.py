@@ -2,6 +2,9 @@
 
 import asyncio
 import errno
+import os
+import pty
+import select
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -86,6 +89,17 @@ async def test_a_part_is_kept_although_no_line_can_be_logged_and_the_terminal_is
     await asyncio.wait_for(part.enough.wait(), 30)
     keeping.cancel()
     await asyncio.wait({keeping})
+
+
+def test_no_part_waits_for_a_terminal_that_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Ctrl-S, as a rule: it takes what fills it, and nothing more."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0), os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr("sys.stderr", terminal)
+        for _ in range(100):
+            report_to_terminal("x" * 900)
+        assert select.select([ours], [], [], 30)[0]
+        assert os.read(ours, 10) == b"callmark: "
 
 
 @pytest.mark.parametrize("failure", [SetupError("port taken"), OSError("no memory"), ValueError("a bug")])

@@ -15,6 +15,7 @@ from callmark.kit.service_manager import ServiceManager
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.settings.in_force import SettingInForce, settings_in_force
 from callmark.kit.telemetry import logs
+from callmark.kit.telemetry.line_writer import say
 from callmark.processes.reach import reach
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import Running, Supervisor
@@ -54,11 +55,9 @@ def _kinds(settings: Settings, roles: frozenset[str]) -> list[str]:
 
 
 def _say_where(running: Running, roles: frozenset[str]) -> None:
-    if roles & HTTP_ROLES:
-        click.echo(f"Callmark is running at {running.base_url} ({', '.join(sorted(roles))})", err=True)
-    for url in running.installation.admin_urls:
-        click.echo(f"  health and metrics: {url}", err=True)
-    click.echo("Press Ctrl-C to stop.", err=True)
+    where = [f"Callmark is running at {running.base_url} ({', '.join(sorted(roles))})"] if roles & HTTP_ROLES else []
+    health = [f"  health and metrics: {url}" for url in running.installation.admin_urls]
+    say("\n".join([*where, *health, "Press Ctrl-C to stop."]))
 
 
 @click.command("migrate")

@@ -27,6 +27,7 @@ from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.settings.addresses import http_url
 from callmark.kit.tasks import end, results_of
+from callmark.kit.telemetry.line_writer import say
 from callmark.kit.telemetry.tracing import check_variables
 from callmark.processes.board import Board
 from callmark.processes.connections import most_database_connections
@@ -64,9 +65,9 @@ class Running(Struct, frozen=True):
 
 def report_to_terminal(text: str) -> None:
     """Writes to the terminal; in production no one reads it, and the log has its own line."""
-    with suppress(OSError, ValueError):  # a terminal that is gone
+    with suppress(ValueError):  # a terminal that is gone
         if sys.stderr.isatty():
-            sys.stderr.write(f"callmark: {text}\n")
+            say(f"callmark: {text}")
 
 
 def with_addresses(settings: Settings, *, serves_http: bool) -> Settings:

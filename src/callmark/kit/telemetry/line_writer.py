@@ -1,7 +1,9 @@
 """Where log lines go. A line that cannot be written is lost and counted: no work depends on a log."""
 
 import os
+import sys
 from collections.abc import Callable
+from functools import lru_cache
 from threading import RLock
 from typing import ClassVar, TextIO
 
@@ -71,6 +73,16 @@ class LineWriter:
             written = os.write(descriptor, rest)
             rest = rest[written:]
             self._is_torn = bool(rest)
+
+
+def say(text: str) -> None:
+    """Writes a line for people to standard error, as a log's: the terminal may be stopped, and nothing waits for it."""
+    _for_people(sys.stderr).msg(text)
+
+
+@lru_cache(maxsize=1)
+def _for_people(stream: TextIO) -> LineWriter:
+    return LineWriter(stream, lambda count: f"({count} lines are lost)")
 
 
 def _descriptor(stream: TextIO | None) -> int | None:
