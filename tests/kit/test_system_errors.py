@@ -8,11 +8,12 @@ import click
 import pytest
 from click.testing import CliRunner
 from tests.support.engines import reachable_directory
+from tests.support.other_users import needs_root
 
 from callmark.kit.exit_status import ending
 from callmark.kit.system_errors import in_words
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
+BUFFERED = BlockingIOError(errno.EAGAIN, "write could not complete without blocking", 0)
 
 
 def error(number: int, path: str | None = None) -> OSError:
@@ -22,8 +23,8 @@ def error(number: int, path: str | None = None) -> OSError:
 @pytest.mark.parametrize(
     ("exc", "said"),
     [
-        (error(errno.ENOSPC, "/data/x"), "there is no room left on the disk of /data/x"),
-        (error(errno.EDQUOT), "there is no room left on the disk"),
+        (error(errno.ENOSPC, "/data/x"), "the disk of /data/x has no room: No space left on device"),
+        (error(errno.EDQUOT), "the disk has no room: Disk quota exceeded"),
         (error(errno.EROFS, "/data/x"), "/data/x cannot be written: the file system is read-only"),
         (error(errno.EMFILE), "this process may open no more files. Raise its limit (`ulimit -n`,"),
         (error(errno.ENFILE), "the machine may open no more files"),
@@ -41,7 +42,15 @@ def test_what_the_machine_refuses_is_said_in_a_line(exc: Exception, said: str) -
 
 
 @pytest.mark.parametrize(
-    "exc", [error(errno.ENOENT, "/x"), error(errno.EACCES), error(errno.ECONNREFUSED), RuntimeError("x"), OSError("x")]
+    "exc",
+    [
+        error(errno.ENOENT, "/x"),
+        error(errno.EACCES),
+        error(errno.ECONNREFUSED),
+        RuntimeError("x"),
+        OSError("x"),
+        BUFFERED,
+    ],
 )
 def test_a_fault_of_ours_keeps_its_traceback(exc: Exception) -> None:
     assert in_words(exc) == ""
@@ -73,4 +82,4 @@ def test_a_command_ends_with_the_line() -> None:
             raise error(errno.ENOSPC, "/data/x")
 
     ended = CliRunner().invoke(fails)
-    assert (ended.exit_code, ended.stderr) == (1, "Error: there is no room left on the disk of /data/x\n")
+    assert (ended.exit_code, ended.stderr) == (1, "Error: the disk of /data/x has no room: No space left on device\n")

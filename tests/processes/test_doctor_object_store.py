@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.processes.doctor import Doctor, serving
+from tests.support.other_users import needs_root
 from tests.support.s3_server import Bucket
 
 from callmark.kit import checks
@@ -95,7 +96,7 @@ async def test_a_folder_that_takes_no_files(doctor: Doctor) -> None:
     assert wrong.advice == "Correct the rights of that folder, or set CALLMARK_OBJECT_STORE."
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
+@needs_root
 async def test_a_data_directory_of_another_user(tmp_path: Path) -> None:
     (tmp_path / "data/objects").mkdir(parents=True)
     (tmp_path / "data").chmod(0o700)

@@ -1,6 +1,5 @@
 """Whether the disk of an installation has room, and the sentence that says that it has none."""
 
-import errno
 import os
 import shutil
 from collections.abc import Generator
@@ -8,15 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from callmark.kit.errors import AppError, SetupError, Unavailable, said
+from callmark.kit.system_errors import FULL_DISK
 
 FIRST_START_BYTES = 100 * 1024**2
 """Free space that a first start needs: PostgreSQL's own tables, its log of changes, and our schema take 70 MB."""
 
 SEGMENT_BYTES = 16 * 1024**2
 """PostgreSQL writes its log of changes in files of this size, and ends where it cannot make the next one."""
-
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What a full disk answers, and one on which a user may have no more."""
 
 
 class NoRoom(SetupError):
@@ -35,7 +32,7 @@ def free_bytes(path: Path) -> int:
 
 def says_full(text: str) -> str:
     """What a text says of a full disk, in the words of the system, which engines and libraries quote; else empty."""
-    return next((words for words in map(os.strerror, NO_ROOM) if words in text), "")
+    return next((words for words in map(os.strerror, FULL_DISK) if words in text), "")
 
 
 def refuse_first_start(path: Path) -> None:

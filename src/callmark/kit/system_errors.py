@@ -4,7 +4,9 @@ import errno
 import os
 from pathlib import Path
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+"""What a full disk answers, and one on which a user may have no more."""
+
 _CLOSED = (errno.EACCES, errno.EPERM)
 _SHORT: dict[int | None, str] = {
     errno.EMFILE: "this process may open no more files. Raise its limit (`ulimit -n`, or LimitNOFILE= of systemd)",
@@ -22,12 +24,14 @@ def in_words(exc: Exception) -> str:
     number = exc.errno if isinstance(exc, OSError) else None
     if isinstance(exc, RuntimeError) and "can't start new thread" in str(exc):
         number = errno.EAGAIN
+    elif isinstance(exc, BlockingIOError) and exc.strerror != os.strerror(errno.EAGAIN):
+        number = None  # of Python's buffers: output that someone has made to wait for no one
     if number in _SHORT:
         return _SHORT[number]
     name: object = getattr(exc, "filename", None)
     path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else None
-    if number in _FULL:
-        return f"there is no room left on the disk{f' of {path}' if path else ''}"
+    if number in FULL_DISK:
+        return f"the disk{f' of {path}' if path else ''} has no room: {os.strerror(number)}"
     return _of_path(number, path) if path else ""
 
 

@@ -1,6 +1,7 @@
 """Short texts people type, such as names of accounts and labels, and figures as people read them."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from callmark.kit.errors import InvalidInput
 from callmark.record_rules.characters import is_showable, named, refused_in
@@ -49,6 +50,11 @@ def some_names(kind: str, names: Sequence[str]) -> str:
     rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
     return f"the {kind if len(names) == 1 else plural} {first}{rest}"
+
+
+def moment(at: datetime) -> str:
+    """When something was or will be, for a text that is read later than it is written: `7 March 2026 at 22:04 UTC`."""
+    return f"{at:%-d %B %Y at %H:%M} UTC"
 
 
 def share(part: int, whole: int) -> str:

@@ -117,7 +117,7 @@ async def test_mails_name_webhook_account_and_links_and_no_key_of_the_address(st
     sent = await mails(stage)
     assert {one.to for one in sent} == {f"alice@{tail(stage)}", f"anna@{tail(stage)}"}
     for one in sent:
-        for part in ("Acme", "orders", f"/console/webhooks#hook-{webhook.id}", "1 January 2026, 10:00 UTC"):
+        for part in ("Acme", "orders", f"/console/webhooks#hook-{webhook.id}", "1 January 2026 at 10:00 UTC"):
             assert part in one.text
             assert part in one.html
         assert "key=" not in one.text + one.html

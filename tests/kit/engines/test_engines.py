@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from tests.support.engines import Engines, reachable_directory
 from tests.support.first_starts import FirstStarts
+from tests.support.other_users import needs_root
 from tests.support.stopped_processes import suspended
 from tests.support.waiting import until
 
@@ -45,8 +46,6 @@ signal.sigwait({signal.SIGINT})
 os.close(write)
 os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.engines import reachable_directory
+from tests.support.other_users import needs_root
 
 from callmark.kit.engines.binaries import begun_copy
 from callmark.kit.engines.data_directory import (
@@ -122,7 +123,6 @@ def test_whatever_the_umask_a_private_file_is_for_its_owner(tmp_path: Path) -> N
 
 OTHER = 65534
 """The user `nobody`, who stands for the one that a service runs as."""
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
 
 
 def everything(place: Path) -> dict[str, tuple[int, int, int]]:

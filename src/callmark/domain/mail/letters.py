@@ -1,7 +1,8 @@
 """Mails to people: what each says, as plain text and the same as a small page.
 
 Each names the account that it is about, says what to do, and has the link to where that is done. `until` is when that
-link, or the code, ends: the mail is not sent from then on.
+link, or the code, ends: the mail is not sent from then on. It says so as a moment: a mail may come late, and "within an
+hour" would then be of an hour that has passed.
 """
 
 import re
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from callmark.domain.deps import Deps
 from callmark.domain.mail import sealing, service as mail
 from callmark.kit.postgres.database import Tx
+from callmark.kit.text import moment
 
 _IN_LINKS = re.compile(r"(?<=\S)[.:\u3002\uff0e\uff1a\uff61](?=\S)|\\(?=\\)")
 """Between any two characters: labels of hosts may end in signs that are no letters (Indian vowels, accents, emoji)."""
@@ -33,11 +35,11 @@ async def send_invitation(
         subject=f"Your invitation to {account_name} on Callmark",
         lines=[
             f"{inviter} to manage the caller identity of {account_name}.",
-            f"Open the link until {_time(until)} to choose your password. It works once."
+            f"Open the link until {moment(until)} to choose your password. It works once."
             if not is_in_use
             else "You already use this address to sign in to Callmark for another business, and an address can belong"
             " to one business only. Ask to be invited with another address. Or ask the other business to remove you;"
-            f" the link then works, until {_time(until)}.",
+            f" the link then works, until {moment(until)}.",
         ],
         link=f"{deps.public_url}/console/invitations/{token}",
         button="Accept the invitation",
@@ -54,7 +56,7 @@ async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str,
         subject="Choose a new password for Callmark",
         lines=[
             f"Someone, hopefully you, asked for a new password for {to}{_of(account_name)}.",
-            f"Open the link until {_time(until)}; it works once.",
+            f"Open the link until {moment(until)}; it works once.",
             "If you did not ask, ignore this mail. Nothing has changed.",
         ],
         link=f"{deps.public_url}/console/reset/{token}",
@@ -65,7 +67,7 @@ async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str,
 
 async def send_password_changed(deps: Deps, tx: Tx, to: str, account_name: str, address: str | None) -> None:
     """Someone's password is another now; `address` is of the browser that changed it, None for the operator."""
-    how = "by an operator of Callmark" if address is None else f"from the address {address or 'of a proxy'}"
+    how = "by an operator of Callmark" if address is None else f"from the address {address or 'unknown'}"
     whom = f"an admin of {_name(account_name)}" if account_name else "another operator"
     await _send(
         deps,
@@ -73,8 +75,8 @@ async def send_password_changed(deps: Deps, tx: Tx, to: str, account_name: str, 
         to,
         subject="Your Callmark password was changed",
         lines=[
-            f"The password of {to}{_of(account_name)} was changed on {_time(deps.clock.now())}, {how}.",
-            "All other sessions of yours have ended. If you know of this change, there is nothing to do.",
+            f"The password of {to}{_of(account_name)} was changed on {moment(deps.clock.now())}, {how}.",
+            "Every session has ended but the one in which it was changed. If you know of this, there is nothing to do.",
             f"If you do not, someone else may have your password or your email: choose a new one now, and tell {whom}.",
         ],
         link=f"{deps.public_url}/console/forgot",
@@ -90,7 +92,7 @@ async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str, u
         to,
         subject="Your Callmark sign-in code",
         lines=[
-            f"Your code to sign in is {code}. It is valid until {_time(until)}, for {to}{_of(account_name)}.",
+            f"Your code to sign in is {code}. It is valid until {moment(until)}, for {to}{_of(account_name)}.",
             "If you are not signing in right now, someone else knows your password. Change it.",
         ],
         link=f"{deps.public_url}/console/me",
@@ -136,7 +138,7 @@ async def send_alert_confirmation(
         subject=f"Confirm that you want alerts of {account_name}",
         lines=[
             f"{by} has chosen this address for alerts of {account_name} on Callmark.",
-            f"Open the link until {_time(until)} to agree. If you ignore this email, you get nothing else.",
+            f"Open the link until {moment(until)} to agree. If you ignore this email, you get nothing else.",
         ],
         link=f"{deps.public_url}/console/alerts/confirm/{token}",
         button="Confirm this address",
@@ -170,11 +172,6 @@ def _name(text: str) -> str:
     may go to people who have never heard of the account.
     """
     return _IN_LINKS.sub(rf"\g<0>{_HAIR_SPACE}", text)
-
-
-def _time(at: datetime) -> str:
-    """A mail may come late, and is read later: "within an hour" would then say an hour that has passed."""
-    return f"{at:%-d %B %Y at %H:%M} UTC"
 
 
 def _of(account_name: str) -> str:

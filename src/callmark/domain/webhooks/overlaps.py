@@ -8,6 +8,7 @@ from callmark.domain.alerts.model import Alert, AlertKind
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import queries
 from callmark.domain.webhooks.model import Webhook
+from callmark.kit.text import moment
 
 WARNED_BEFORE = timedelta(hours=24)
 QUIET_AFTER_CHANGE = timedelta(hours=12)
@@ -35,7 +36,7 @@ def _alert(deps: Deps, webhook: Webhook, account_name: str, until: datetime) -> 
         f"{account_name}: an old secret of webhook {webhook.name} ends soon",
         [
             f"The secret of the webhook {webhook.name} of {account_name} was rotated.",
-            f"A secret that was replaced stops signing on {until:%-d %B %Y at %H:%M} UTC.",
+            f"A secret that was replaced stops signing on {moment(until)}.",
             "Make sure that your receiver verifies events with the newest secret.",
         ],
         [("Open the webhook", f"{deps.public_url}/console/webhooks#hook-{webhook.id}")],

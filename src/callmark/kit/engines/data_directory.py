@@ -218,9 +218,10 @@ class DataDirectory:
         uid = self.path.stat().st_uid
         if uid == os.geteuid() or (os.geteuid() == 0 and not self._names()):
             return
+        name = name_of(uid)
+        how = "" if name.isdigit() else f": `runuser -u {name} -- callmark …`"
         raise SetupError(
-            f"the data directory {self.path} belongs to the user {name_of(uid)}; run this command as that user:"
-            f" `runuser -u {name_of(uid)} -- callmark …`"
+            f"the data directory {self.path} belongs to the user {name}; run this command as that user{how}"
         )
 
     def _names(self) -> set[str]:

@@ -6,6 +6,7 @@ from callmark.domain.alerts.model import Alert, AlertKind
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks.model import Webhook, address_in_mails
 from callmark.domain.webhooks.outages.model import PAUSED_AFTER, Notice, Outage
+from callmark.kit.text import moment
 
 
 def alert_of(deps: Deps, notice: Notice, webhook: Webhook, outage: Outage, account_name: str) -> Alert:
@@ -64,4 +65,4 @@ def _failing(webhook: Webhook, outage: Outage, account_name: str) -> str:
 
 
 def _moment(at: datetime | None) -> str:
-    return f"{at:%-d %B %Y, %H:%M} UTC" if at else "an unknown time"
+    return moment(at) if at else "an unknown time"
