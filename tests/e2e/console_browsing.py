@@ -5,12 +5,13 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from msgspec import Struct
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 from tests.e2e.browsing import Demo, Tabs
 from tests.e2e.judging import COLOURS, RULES, judge
 from tests.e2e.serving import until
 
 PHONE = 390
+WINDOW: ViewportSize = {"width": 1280, "height": 900}
 _REFUSED = re.compile(r"status of 4\d\d \(")
 _THEME = """() => document.documentElement.dataset.bsTheme
   ?? (document.documentElement.classList.contains("dark-mode") ? "dark" : "light")"""
@@ -141,19 +142,24 @@ def looked_at(page: Page) -> None:
     page.set_viewport_size(size)
 
 
-def looked_at_in_both_themes(page: Page) -> None:
-    """Checks the page at its own width, and on a phone in the other theme: an open page follows the system.
+def turn(page: Page) -> None:
+    """Makes a page of a window one of a phone, and one of a phone one of a window."""
+    size = page.viewport_size
+    assert size
+    page.set_viewport_size(WINDOW if size["width"] == PHONE else {"width": PHONE, "height": 844})
 
-    It stays in the other theme: the next page is looked at in that first.
+
+def looked_at_in_both_themes(page: Page) -> None:
+    """Checks the page as it is, then turned and in the other theme: an open page follows the system.
+
+    It stays so: the next page is looked at in these first.
     """
     check_page(page)
-    theme, size = page.evaluate(_THEME), page.viewport_size
-    assert size
-    page.set_viewport_size({"width": PHONE, "height": 844})
+    theme = page.evaluate(_THEME)
+    turn(page)
     page.emulate_media(color_scheme="light" if theme == "dark" else "dark")
     expect(page.locator("html")).not_to_have_attribute("data-bs-theme", theme)
     check_page(page)
-    page.set_viewport_size(size)
 
 
 def press_until_pushed(press: Callable[[], None], pushed: Locator) -> None:
@@ -166,9 +172,3 @@ def press_until_pushed(press: Callable[[], None], pushed: Locator) -> None:
         return pushed.is_visible()
 
     until(is_pushed)
-
-
-def fits_a_phone(page: Page) -> None:
-    """Asserts that nothing sticks out sideways on a phone; the page stays one of a phone."""
-    page.set_viewport_size({"width": PHONE, "height": 844})
-    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), f"{page.url} is wider than a phone"

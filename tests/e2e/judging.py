@@ -47,7 +47,7 @@ _JUDGE = """(known => {
   axe._audit.noHtml = true; // of each element that it looks at
   const reporter = (results, options, done) => done(results.filter(one => one.violations.length).map(
     one => `${one.id}: ${one.violations.slice(0, 3).map(each => each.node.element.outerHTML.slice(0, 120))}`));
-  return (within, options) => axe.run(within, {...options, reporter}).finally(() => {
+  return options => axe.run({...options, reporter}).finally(() => {
     Object.assign(rule, {matches});
     Object.assign(check, {evaluate});
     link.evaluate = differs;
@@ -61,10 +61,10 @@ _readable: list[int] = []
 """Texts of these looks can be read: most of a page's text looks like that of the page before."""
 
 
-def judge(page: Page, rules: list[str], within: str = "html") -> None:
-    """Asserts that axe-core finds nothing on the page, or within what has been opened on one that was judged."""
+def judge(page: Page, rules: list[str]) -> None:
+    """Asserts that axe-core finds nothing on the page."""
     options = {"runOnly": rules, "resultTypes": ["violations"], "preload": {"assets": ["media"]}}
-    source = f"window.axe || loadAxe(); {_JUDGE}({_readable})({json.dumps(within)}, {json.dumps(options)})"
+    source = f"window.axe || loadAxe(); {_JUDGE}({_readable})({json.dumps(options)})"
     with devtools(page) as session:  # evaluates past the page's own content security policy
         result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
     found, readable = json.loads(result["result"]["value"])

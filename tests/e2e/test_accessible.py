@@ -3,8 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.browsing import Demo, Tabs
-from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, fits, fits_a_phone
-from tests.e2e.judging import RULES, judge
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
 
 PAGES = {
     "/": "main",
@@ -31,29 +30,22 @@ def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, demo: Demo, p
     try:
         page = tabs.open(path, width=1280, dark=True)
         expect(page.locator(PAGES[path]).first).to_be_visible()
-        check_page(page)
-        page.set_viewport_size({"width": PHONE, "height": 844})
+        if path == "/docs":
+            open_an_operation(page)
         check_page(page)
         dark = page.evaluate(_COLOURS)
+        page.set_viewport_size({"width": PHONE, "height": 844})
         page.emulate_media(color_scheme="light")  # an open page follows the system
         page.wait_for_function(f"dark => ({_COLOURS})() !== dark", arg=dark)
         check_page(page)
-        page.set_viewport_size({"width": 1280, "height": 900})
-        check_page(page)
-        if path == "/docs":
-            open_an_operation(page)
     finally:
         tabs.close()
 
 
 def open_an_operation(page: Page) -> None:
     """An opened operation shows what its references name."""
-    opened = "[id$=pushRecordV1]"
-    push = page.locator(opened)
+    push = page.locator("[id$=pushRecordV1]")
     push.locator(".opblock-summary-control").click()
-    fits(page)
-    judge(page, RULES, within=opened)
-    fits_a_phone(page)
     expect(push.get_by_placeholder("clientAccountId")).not_to_have_value("")
     expect(push.get_by_placeholder("Idempotency-Key")).to_have_value("")
     push.locator(".responses-table").get_by_text("Schema").first.click()
