@@ -5,6 +5,7 @@ import inspect
 import ipaddress
 import logging
 import os
+import shutil
 import socket
 import sys
 import time
@@ -18,7 +19,7 @@ import pytest
 import structlog
 from tests.support.between_tests import LOOP
 from tests.support.databases import Databases
-from tests.support.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines
+from tests.support.engines import TEMPLATE_WITH_DAYS, Engines, RunningEngines, database_in
 from tests.support.fake_clock import FakeClock
 from tests.support.first_starts import FirstStarts
 from tests.support.opened_deps import opened_deps
@@ -222,9 +223,18 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGenerator[Deps]:
+def deps_data(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """The directory that `deps` names, of this test alone. What needs it makes it: most tests write no file."""
+    folder = tmp_path_factory.getbasetemp() / database_in(engines.dsn)
+    yield folder
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def deps(engines: Engines, clock: FakeClock, deps_data: Path) -> AsyncGenerator[Deps]:
     """What use cases get, on this test's database; the product clock is `clock`, the real one is real."""
-    async with opened_deps(engines, clock, tmp_path / "data") as opened:
+    async with opened_deps(engines, clock, deps_data) as opened:
         yield opened
 
 

@@ -12,11 +12,11 @@ from callmark.processes import doctor as doctor_, doctor_engines
 
 
 @pytest.fixture
-def doctor(engines: Engines, deps: Deps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
+def doctor(engines: Engines, deps: Deps, deps_data: Path, monkeypatch: pytest.MonkeyPatch) -> Doctor:
     """Of an installation that is well: own engines, no process runs. What it asks has a minute to answer."""
     assert deps
     for module in (doctor_, doctor_engines):
         monkeypatch.setattr(module, "WITHIN_S", 60)
     variables = {"POSTGRES_DSN": engines.dsn, "NATS_URL": engines.nats_url, "SECRET_KEY": SECRET_KEY}
-    variables |= {"DATA": str(tmp_path / "data"), "PORT": str(free_port())}
+    variables |= {"DATA": str(deps_data), "PORT": str(free_port())}
     return Doctor({f"CALLMARK_{name}": value for name, value in variables.items()})

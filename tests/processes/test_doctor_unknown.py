@@ -1,5 +1,6 @@
 """What `callmark doctor` cannot or need not ask, and packages that are missing."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -25,15 +26,15 @@ async def test_a_copy_needs_no_mail_server(doctor: Doctor, engines: Engines, dep
     assert (found.ok, found.detail) == (True, "no mail server is needed: a copy sends none; 1 email waits")
 
 
-async def test_what_is_embedded_where_nothing_runs_is_said_to_be_unknown(doctor: Doctor, tmp_path: Path) -> None:
+async def test_what_is_embedded_where_nothing_runs_is_said_to_be_unknown(doctor: Doctor, deps_data: Path) -> None:
     embedded = Doctor({name: value for name, value in doctor.variables.items() if name not in ENGINES})
     found = await embedded.examine()
     for name in ("postgresql", "nats"):
         assert (found[name].checked, found[name].ok) == (False, True)
-        assert f"nothing runs on {tmp_path / 'data'}" in found[name].detail
+        assert f"nothing runs on {deps_data}" in found[name].detail
     assert "object store" in found
     assert "unknown  postgresql: not checked: it is embedded" in await embedded.text()
-    assert not (tmp_path / "data").exists()
+    assert not await asyncio.to_thread(deps_data.exists)
     half = await Doctor({name: value for name, value in doctor.variables.items() if name != ENGINES[1]}).examine()
     assert (half["postgresql"].checked, half["nats"].checked) == (True, False)
     assert half["schema"].ok

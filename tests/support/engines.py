@@ -125,6 +125,11 @@ def named(dsn: str, database: str) -> str:
     return re.sub(r"@/\w+\?", f"@/{database}?", dsn)
 
 
+def database_in(dsn: str) -> str:
+    """The name of the database at that address."""
+    return re.findall(r"@/(\w+)\?", dsn)[0]
+
+
 @asynccontextmanager
 async def empty_database(dsn: str, options: LiteralString = "") -> AsyncGenerator[str]:
     """A database without any table on the server of `dsn`, dropped at the end of the block."""
