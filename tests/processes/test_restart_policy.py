@@ -12,6 +12,7 @@ import pytest
 from tests.support.full_log import FullLog
 
 from callmark.kit.errors import SetupError
+from callmark.kit.system_errors import shortage
 from callmark.kit.telemetry import logs
 from callmark.processes import restart_policy
 from callmark.processes.board import Board, read_board
@@ -45,6 +46,8 @@ class Flickering:
 
 
 AT_ONCE = Pace(0, 0, 0, 0, 0)
+NO_FILES = shortage(OSError(errno.EMFILE, ""))
+NO_THREADS = shortage(OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
 
 
 async def kept(part: Flickering, on_start: Callable[[], object] = lambda: None) -> tuple[list[str], Board]:
@@ -171,6 +174,9 @@ async def test_one_that_hangs_is_noted_and_killed() -> None:
         (ConnectionRefusedError(), 3600, "does not answer"),
         (msgspec.DecodeError("Input data was truncated"), 3600, "does not answer"),
         (CannotAskError("10.0.0.8 cannot be reached"), 0, "cannot be asked: 10.0.0.8 cannot be reached"),
+        (OSError(errno.EMFILE, "Too many open files"), 0, f"cannot be asked: {NO_FILES}"),
+        (RuntimeError("can't start new thread"), 0, f"cannot be asked: {NO_THREADS}"),
+        (KeyError("troubles"), 0, "cannot be asked: KeyError('troubles')"),
     ],
 )
 async def test_one_that_is_silent_for_a_moment_or_cannot_be_asked_is_noted_and_not_killed(

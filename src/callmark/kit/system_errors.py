@@ -19,15 +19,24 @@ _SHORT: dict[int | None, str] = {
 }
 
 
-def in_words(exc: Exception) -> str:
-    """One line about a refusal that is the machine's or its operator's to end; empty for any other exception."""
+def shortage(exc: Exception) -> str:
+    """What this process has run out of, in one line; empty for any other exception.
+
+    It says nothing of what was asked of another process when it was raised.
+    """
     number = exc.errno if isinstance(exc, OSError) else None
     if isinstance(exc, RuntimeError) and "can't start new thread" in str(exc):
         number = errno.EAGAIN
     elif isinstance(exc, BlockingIOError) and exc.strerror != os.strerror(errno.EAGAIN):
         number = None  # of Python's buffers: output that someone has made to wait for no one
-    if number in _SHORT:
-        return _SHORT[number]
+    return _SHORT.get(number, "")
+
+
+def in_words(exc: Exception) -> str:
+    """One line about a refusal that is the machine's or its operator's to end; empty for any other exception."""
+    if why := shortage(exc):
+        return why
+    number = exc.errno if isinstance(exc, OSError) else None
     name: object = getattr(exc, "filename", None)
     path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else None
     if number in FULL_DISK:

@@ -11,6 +11,7 @@ import structlog
 from msgspec import Struct
 
 from callmark.kit.errors import SetupError
+from callmark.kit.system_errors import shortage
 from callmark.kit.tasks import end
 from callmark.processes.board import Board
 from callmark.processes.process_specs import CannotAskError, Unit, how_it_ended
@@ -52,6 +53,7 @@ class Pace(Struct, frozen=True):
 
 
 _PACE = Pace()
+_NO_ANSWER = (OSError, msgspec.DecodeError, ValueError, EOFError)
 Report = Callable[[str], None]
 """Gets a sentence for the person at the terminal."""
 
@@ -90,7 +92,7 @@ async def keep(
 async def note(unit: Unit, board: Board) -> bool:
     """Notes what a running unit says of its parts. False when it does not answer in time, which is noted too.
 
-    That it could not be asked is noted as well, and says nothing of the unit.
+    That it could not be asked is noted as well, and says nothing of the unit: this process may lack files or threads.
     """
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
@@ -98,7 +100,14 @@ async def note(unit: Unit, board: Board) -> bool:
     except CannotAskError as exc:
         board.say(unit.name, f"cannot be asked: {exc}")
         return True
-    except (OSError, msgspec.DecodeError, ValueError, EOFError):
+    except Exception as exc:
+        if why := shortage(exc):
+            board.say(unit.name, f"cannot be asked: {why}")
+            return True
+        if not isinstance(exc, _NO_ANSWER):  # nothing may end the watch
+            log.exception("unit_not_asked", unit=unit.name)
+            board.say(unit.name, f"cannot be asked: {exc!r}")
+            return True
         board.say(unit.name, "does not answer")
         return False
     board.say(unit.name, "; ".join(f"{part}: {why}" for part, why in troubles.items()))

@@ -1,10 +1,12 @@
 """Log files stay in bounds while who writes to them goes on."""
 
 import asyncio
+import errno
 import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from callmark.kit.engines import logfile
 from callmark.kit.engines.child import spawn
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.engines.logfile import bound_logs, open_log, shorten_logs
+from callmark.kit.tasks import end
 
 _CHATTERS = "import os\nfor n in range(10**9): os.write(2, b'%09d %s\\n' % (n, b'x' * 990))"
 
@@ -56,6 +59,29 @@ async def test_a_program_that_never_stops_writing_stays_in_bounds(data: DataDire
     sizes = {path.name: path.stat().st_size for path in data.logs.iterdir()}
     assert sizes.keys() == {"chatters.log", "chatters.log.1"}
     assert sum(sizes.values()) <= 2 * logfile.LARGEST_BYTES
+
+
+async def test_logs_stay_in_bounds_once_a_thread_can_be_started_again(
+    data: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = [RuntimeError("can't start new thread"), OSError(errno.ENOSPC, "No space left on device"), ValueError()]
+    looked = asyncio.Event()
+
+    async def to_thread(look: Callable[[DataDirectory], None], of: DataDirectory) -> None:
+        if refused:
+            raise refused.pop()
+        look(of)
+        looked.set()
+
+    monkeypatch.setattr(logfile.asyncio, "to_thread", to_thread)
+    monkeypatch.setattr(logfile, "LOOK_EVERY_S", 0)
+    with open_log(data, "nats") as log:
+        log.write(b"x" * (logfile.LARGEST_BYTES + 1))
+    bounding = asyncio.create_task(bound_logs(data))
+    await asyncio.wait({bounding, looking := asyncio.create_task(looked.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    assert not bounding.done()
+    await end([bounding, looking])
+    assert (data.logs / "nats.log.1").stat().st_size == logfile.LARGEST_BYTES
 
 
 async def has_written(pid: int, size: int) -> bool:

@@ -12,6 +12,7 @@ from typing import IO
 import structlog
 
 from callmark.kit.engines.data_directory import DataDirectory
+from callmark.kit.system_errors import in_words
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +41,8 @@ async def bound_logs(data: DataDirectory) -> None:
     while True:
         try:
             await asyncio.to_thread(shorten_logs, data)
-        except OSError as exc:  # a full disk, as a rule; the next look may succeed
-            log.warning("logs_not_shortened", error=str(exc))
+        except Exception as exc:  # noqa: BLE001 - a full disk or no thread, as a rule; the next look may succeed
+            log.warning("logs_not_shortened", error=in_words(exc) or repr(exc))
         await asyncio.sleep(LOOK_EVERY_S)
 
 

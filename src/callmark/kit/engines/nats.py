@@ -76,7 +76,7 @@ class EmbeddedNats(ChildHolder):
 
     async def look(self) -> Mapping[str, str]:
         """It has no parts that can fail alone. Raises OSError when it does not greet: it has stopped responding."""
-        if not await _answers(self._in_force["port"], self._in_force["server_name"]):
+        if not await _greets(self._in_force["port"], self._in_force["server_name"]):
             raise OSError("NATS does not greet")
         return {}
 
@@ -148,15 +148,18 @@ def _kept(path: Path) -> dict[str, Any]:
 
 
 async def _answers(port: int, server_name: str) -> bool:
-    """Whether our server (not one that took the port) greets on it."""
+    """Whether it greets, for one that has just been started."""
     try:
-        reader, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    try:
-        return server_name.encode() in await reader.readline()
+        return await _greets(port, server_name)
     except (OSError, ValueError):
         return False
+
+
+async def _greets(port: int, server_name: str) -> bool:
+    """Whether our server (not one that took the port) greets on it. Raises OSError, ValueError."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        return server_name.encode() in await reader.readline()
     finally:
         writer.close()
         with contextlib.suppress(OSError):

@@ -22,6 +22,7 @@ from callmark.kit.engines.owner import give
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.ids import random_text
 from callmark.kit.postgres.database import connect
+from callmark.kit.system_errors import shortage
 
 log = structlog.get_logger(__name__)
 
@@ -168,7 +169,9 @@ class EmbeddedPostgres(ChildHolder):
         except FileNotFoundError:
             self._started().send(signal.SIGINT)
             return {"connections": "none are possible, because its socket was removed"}
-        except (OSError, EOFError):
+        except (OSError, EOFError) as exc:
+            if shortage(exc):  # of ours
+                raise
             return {"connections": "no new ones are taken"}
         return {}
 
